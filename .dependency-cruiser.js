@@ -41,7 +41,7 @@ export default {
       from: { orphan: true, path: '^src/', pathNot: ['^src/main\\.ts$', '\\.test\\.ts$', '\\.d\\.ts$', '/testdata/', '^src/cdk8s/jail/'] },
       to: {},
     },
-    home('knex', '^node_modules/knex', ['^src/database/', '/store\\.ts$', '-store\\.ts$', '^src/agent/checkpointer\\.ts$', '^src/app\\.ts$']),
+    home('knex', '^node_modules/knex', ['^src/database/', '-store\\.ts$', '^src/agent/checkpointer\\.ts$', '^src/app\\.ts$']),
     home('fastify', '^node_modules/(fastify|@fastify)', ['^src/api/', '^src/sandbox/']),
     home('blessed', '^node_modules/blessed', ['^src/tui/screen\\.ts$']),
     home('langgraph', '^node_modules/@langchain/langgraph', ['^src/agent/', '^src/runner/']),

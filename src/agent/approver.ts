@@ -1,0 +1,31 @@
+import { interrupt } from '@langchain/langgraph';
+import type { AgentStateValue, AgentUpdate, Decision } from './state.ts';
+
+/**
+ * Stops until somebody has decided. It does nothing else: a node that interrupts runs again from its first line when
+ * it is resumed, and a caught interrupt would let the work go on unasked.
+ */
+export function runApprover(state: AgentStateValue): AgentUpdate {
+  const decision: Decision = interrupt(state.hold);
+  return { decision, hold: null, ...toEnding(state, decision) };
+}
+
+/** What is decided against before anything was pushed ends the ticket; each way of not being approved is told apart. */
+function toEnding(state: AgentStateValue, decision: Decision): AgentUpdate {
+  if (state.pushed !== null) return {};
+  const end = (code: string, sentence: string): AgentUpdate => ({
+    ending: { status: 'cancelled', code, sentence, commits: [], reverted: false, revertCommits: [] },
+  });
+  switch (decision.kind) {
+    case 'granted':
+    case 'answered':
+      return {};
+    case 'denied':
+      if (decision.revise) return { feedback: [`A reviewer sent the plan back: ${decision.reason}`] };
+      return end('denied', `Denied: ${decision.reason}. Nothing was pushed.`);
+    case 'expired':
+      return end('approval_expired', 'Nobody decided in time; the approval has expired. Nothing was pushed.');
+    case 'superseded':
+      return end('superseded', 'What was to be approved has been superseded. Nothing was pushed.');
+  }
+}

@@ -1,0 +1,62 @@
+import type { ArgoClient } from '../argocd/http.ts';
+import type { Synth } from '../cdk8s/synth.ts';
+import type { Database } from '../database/open.ts';
+import type { Clock } from '../lib/clock.ts';
+import type { IdSource } from '../lib/ids.ts';
+import type { Logger } from '../lib/logger.ts';
+import type { Redactor } from '../lib/redact.ts';
+import type { MemoryKeeper } from '../memory/memory-store.ts';
+import type { Planner } from '../model/planning.ts';
+import type { PolicySettings } from '../policy/evaluate.ts';
+import type { InfraRepo } from '../repo/infra-repo.ts';
+import type { Journal } from '../ticket/event-store.ts';
+import type { TicketEventBody } from '../ticket/event.ts';
+import type { ObservationBudgets } from '../argocd/observe.ts';
+import type { HintSource } from '../argocd/watch.ts';
+
+/** What the nodes work with; chosen in `app.ts`. */
+export interface AgentDeps {
+  db: Database;
+  journal: Journal;
+  clock: Clock;
+  ids: IdSource;
+  logger: Logger;
+  redactor: Redactor;
+  repo: InfraRepo;
+  synth: Synth;
+  argo: ArgoClient;
+  hints: HintSource;
+  planner: Planner;
+  memory: MemoryKeeper;
+  policy: PolicySettings;
+  settings: AgentSettings;
+}
+
+export interface AgentSettings {
+  /** Folder of the rendered manifests in the repository. */
+  outputDir: string;
+  /** The name under which this Argo CD's cluster is remembered. */
+  cluster: string;
+  approvalTtlMs: number;
+  /** How often one attempt may plan anew after findings or failed edits. */
+  plannerAttempts: number;
+  /** Whether the planner can do something with being told what was wrong; one that follows rules cannot. */
+  plannerCanRevise: boolean;
+  /** How often a push may find that the branch has moved on. */
+  pushAttempts: number;
+  budgets: ObservationBudgets;
+  mayRequestSync: boolean;
+  mayTerminate: boolean;
+  /** Whether Argo Rollouts runs where this Argo CD deploys. */
+  rolloutsAvailable: boolean;
+}
+
+/** What one run of a ticket brings to its nodes, passed through the graph's configuration. */
+export interface RunContext {
+  /** Aborted when the work is no longer wanted; nodes look at it where stopping is safe. */
+  signal: AbortSignal;
+  /** Throws `lease_lost` unless this runner may still act for the ticket. Called before every effect. */
+  fence(): Promise<void>;
+  /** Writes events for the ticket, at once. */
+  emit(node: string, events: readonly TicketEventBody[]): Promise<void>;
+}

@@ -1,0 +1,202 @@
+import { applyEdit } from '../cdk8s/apply-edit.ts';
+import type { EditOutcome } from '../cdk8s/apply-edit.ts';
+import { AppError } from '../lib/errors.ts';
+import type { CommitSha } from '../lib/ids.ts';
+import { diffRendered } from '../manifest/diff.ts';
+import type { ObjectChange } from '../manifest/object.ts';
+import type { RenderedFile } from '../manifest/rendered.ts';
+import type { PlannedStep } from '../model/planning.ts';
+import type { InfraRepo } from '../repo/infra-repo.ts';
+import type { WorkTree } from '../repo/work-tree.ts';
+import { checkWritePath } from '../repo/write-path.ts';
+import type { Synth } from '../cdk8s/synth.ts';
+import type { SourceFile } from '../validation/change.ts';
+import { readRendered } from './facts.ts';
+
+// One function makes the change, for the draft that a person reads and for the commits that are pushed: the same steps on
+// the same base give the same files.
+
+interface DraftDeps {
+  repo: InfraRepo;
+  synth: Synth;
+  outputDir: string;
+}
+
+export interface AppliedPlan {
+  kind: 'applied';
+  before: RenderedFile[];
+  after: RenderedFile[];
+  changes: ObjectChange[];
+  sourceFiles: SourceFile[];
+  /** One line for each step: what was done, or that it was so already. */
+  summaries: string[];
+  /** Whether any file differs from the base. */
+  isEmpty: boolean;
+}
+
+export type DraftOutcome =
+  | AppliedPlan
+  | { kind: 'step_failed'; step: number; outcome: Exclude<EditOutcome, { kind: 'edited' } | { kind: 'unchanged' }> }
+  | { kind: 'synth_failed'; step: number; message: string };
+
+/** Told after each step that changed something, with the work tree as the step left it. */
+export type AfterStep = (index: number, step: PlannedStep, summary: string) => Promise<void>;
+
+/**
+ * Applies the steps to the work tree, source and rendered files both. Touches nothing outside it. Steps that
+ * investigate change nothing and are passed over.
+ */
+export async function applyPlan(
+  deps: DraftDeps,
+  workTree: WorkTree,
+  steps: readonly PlannedStep[],
+  signal: AbortSignal,
+  afterStep: AfterStep = async () => undefined,
+): Promise<DraftOutcome> {
+  const before = await readRendered(workTree, deps.outputDir);
+  const touched = new Map<string, string | undefined>();
+  const summaries: string[] = [];
+  for (const [index, step] of steps.entries()) {
+    const result = await applyStep(deps, workTree, step, touched);
+    if (result.kind === 'failed') return { kind: 'step_failed', step: index, outcome: result.outcome };
+    summaries.push(result.summary);
+    if (result.kind === 'unchanged') continue;
+    if (result.render) {
+      const rendered = await deps.synth.render(workTree.dir, signal);
+      if (rendered.kind === 'failed') {
+        if (signal.aborted) throw new AppError('aborted', 'rendering was stopped');
+        const where = rendered.location === undefined ? '' : ` (${rendered.location.file}:${rendered.location.line})`;
+        return { kind: 'synth_failed', step: index, message: `${rendered.message}${where}` };
+      }
+      await writeRendered(workTree, deps.outputDir, rendered.files);
+    }
+    await afterStep(index, step, result.summary);
+  }
+  const after = await readRendered(workTree, deps.outputDir);
+  const sourceFiles: SourceFile[] = [];
+  for (const [path, original] of [...touched].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    const content = await workTree.read(path);
+    if (content !== undefined)
+      sourceFiles.push({ path, content, ...(original === undefined ? {} : { before: original }) });
+  }
+  const changes = diffRendered(before, after);
+  return {
+    kind: 'applied',
+    before,
+    after,
+    changes,
+    sourceFiles,
+    summaries,
+    isEmpty: isSame(before, after) && touched.size === 0,
+  };
+}
+
+type StepResult =
+  | { kind: 'changed'; summary: string; render: boolean }
+  | { kind: 'unchanged'; summary: string }
+  | { kind: 'failed'; outcome: Extract<DraftOutcome, { kind: 'step_failed' }>['outcome'] };
+
+async function applyStep(
+  deps: DraftDeps,
+  workTree: WorkTree,
+  step: PlannedStep,
+  touched: Map<string, string | undefined>,
+): Promise<StepResult> {
+  switch (step.kind) {
+    case 'edit': {
+      const outcome = await applyEdit(workTree.dir, step.edit);
+      if (outcome.kind === 'unchanged') return { kind: 'unchanged', summary: outcome.reason };
+      if (outcome.kind !== 'edited') return { kind: 'failed', outcome };
+      await writeFiles(workTree, outcome.files, touched);
+      return { kind: 'changed', summary: outcome.summary, render: true };
+    }
+    case 'edit_source': {
+      for (const file of step.files) checkWritePath(file.path);
+      await writeFiles(workTree, step.files, touched);
+      return { kind: 'changed', summary: `${step.files.length} files written`, render: true };
+    }
+    case 'rollback':
+      return await applyRollback(deps, workTree, step.service);
+    case 'investigate':
+      return { kind: 'unchanged', summary: 'looked into, nothing to change' };
+  }
+}
+
+/** Undoes the newest change of the service that has not been undone yet, all commits of its ticket together. */
+async function applyRollback(deps: DraftDeps, workTree: WorkTree, service: string): Promise<StepResult> {
+  const commits = await findLastChange(deps, workTree.base, service);
+  if (commits.length === 0) {
+    return {
+      kind: 'failed',
+      outcome: { kind: 'not_found', what: `a change of ${service} that could be rolled back`, candidates: [] },
+    };
+  }
+  const reverted = await workTree.revert(commits);
+  switch (reverted.kind) {
+    case 'reverted':
+      return {
+        kind: 'changed',
+        summary: `takes back ${commits.map((sha) => sha.slice(0, 9)).join(', ')}`,
+        render: true,
+      };
+    case 'empty':
+      return { kind: 'unchanged', summary: 'already taken back' };
+    case 'conflict':
+      return {
+        kind: 'failed',
+        outcome: {
+          kind: 'unsupported',
+          reason: `taking back ${commits.map((sha) => sha.slice(0, 9)).join(', ')} conflicts with later changes in ${reverted.paths.join(', ')}`,
+          hint: 'Say what the service should run instead, such as its image or version.',
+        },
+      };
+  }
+}
+
+const REVERTED = /^This reverts commit ([0-9a-f]{40})/gm;
+
+/** Newest first. A change that a later commit took back is passed over, and so is the commit that did it. */
+async function findLastChange(deps: DraftDeps, base: CommitSha, service: string): Promise<CommitSha[]> {
+  const log = await deps.repo.log({ commit: base, path: `${deps.outputDir}/${service}`, limit: 60 });
+  const undone = new Set(log.flatMap((commit) => [...commit.body.matchAll(REVERTED)].map((match) => match[1])));
+  const isUndoing = (body: string) => body.search(REVERTED) >= 0;
+  // The oldest commit created the service; taking it back would remove it, which is a different wish.
+  const candidates = log.filter(
+    (commit, index) => index < log.length - 1 && !undone.has(commit.sha) && !isUndoing(commit.body),
+  );
+  const newest = candidates[0];
+  if (newest === undefined) return [];
+  const ticket = newest.trailers['Tiphys-Ticket']?.[0];
+  if (ticket === undefined) return [newest.sha];
+  return candidates.filter((commit) => commit.trailers['Tiphys-Ticket']?.[0] === ticket).map((commit) => commit.sha);
+}
+
+async function writeFiles(
+  workTree: WorkTree,
+  files: readonly { path: string; content: string | null }[],
+  touched: Map<string, string | undefined>,
+): Promise<void> {
+  for (const file of files) {
+    if (!touched.has(file.path)) touched.set(file.path, await workTree.read(file.path));
+    if (file.content === null) await workTree.remove(file.path);
+    else await workTree.write(file.path, file.content);
+  }
+}
+
+/** Makes the rendered folder what synth wrote, nothing more: a file of a removed object must not stay behind. */
+async function writeRendered(workTree: WorkTree, outputDir: string, files: readonly RenderedFile[]): Promise<void> {
+  const wanted = new Map(files.map((file) => [file.path, file.content]));
+  for (const old of await readRendered(workTree, outputDir)) {
+    const content = wanted.get(old.path);
+    if (content === undefined) await workTree.remove(old.path);
+    else if (content === old.content) wanted.delete(old.path);
+  }
+  for (const [path, content] of wanted) await workTree.write(path, content);
+}
+
+function isSame(before: readonly RenderedFile[], after: readonly RenderedFile[]): boolean {
+  return (
+    before.length === after.length &&
+    before.every((file, index) => file.path === after[index]?.path && file.content === after[index].content)
+  );
+}

@@ -1,0 +1,166 @@
+import { toIsoTime } from '../lib/clock.ts';
+import { AppError } from '../lib/errors.ts';
+import { inTransaction } from '../database/transaction.ts';
+import type { Plan, PlannedStep, PlannerHooks, PlanResult, RepositoryFacts } from '../model/planning.ts';
+import { savePlan, nextRevision } from '../ticket/plan-store.ts';
+import { askQuestion, listQuestions } from '../ticket/question-store.ts';
+import { findTicket, updateTicket } from '../ticket/ticket-store.ts';
+import type { Ticket } from '../ticket/ticket.ts';
+import { adviseOn } from './advice.ts';
+import type { AgentDeps, RunContext } from './deps.ts';
+import { readRepositoryFacts } from './facts.ts';
+import type { AgentStateValue, AgentUpdate } from './state.ts';
+
+/**
+ * Reads ticket, repository and memory, and decides what to do: a typed plan, a question, or a refusal. Changes nothing
+ * outside the database; running it again makes the next revision.
+ */
+export async function runPlanner(deps: AgentDeps, state: AgentStateValue, context: RunContext): Promise<AgentUpdate> {
+  const ticket = await getTicket(deps, state.ticketId);
+  const base = await deps.repo.fetch(context.signal);
+  const facts = await deps.repo.withWorkTree(
+    base,
+    `${state.ticketId}-plan`,
+    async (workTree) => await readRepositoryFacts(workTree, deps.settings.outputDir),
+    context.signal,
+  );
+  await context.emit('planner', [
+    {
+      type: 'note',
+      data: { node: 'planner', text: `read the repository at ${base.slice(0, 9)}: ${toServiceList(facts)}` },
+    },
+  ]);
+  const questions = await listQuestions(deps.db.knex, ticket.id, state.attempt);
+  const result = await deps.planner.plan(
+    {
+      ticket: { title: ticket.title, description: ticket.description, target: toPlannerTarget(ticket) },
+      facts,
+      answers: questions.flatMap(({ question, answer }) => (answer === null ? [] : [{ question, answer }])),
+      feedback: state.feedback,
+      now: deps.clock.now(),
+    },
+    toHooks(context),
+    context.signal,
+  );
+  const common = { plannerRuns: state.plannerRuns + 1, feedback: [], decision: null };
+  switch (result.kind) {
+    case 'question':
+      return { ...common, hold: await ask(deps, state, context, result) };
+    case 'refusal':
+      return { ...common, hold: null, ending: toRefusal(result) };
+    case 'plan':
+      return {
+        ...common,
+        hold: null,
+        revision: await storePlan(deps, state, context, { plan: result, facts, base, ticket }),
+      };
+  }
+}
+
+export async function getTicket(deps: AgentDeps, id: string): Promise<Ticket> {
+  const ticket = await findTicket(deps.db.knex, id);
+  if (ticket === undefined) throw new AppError('not_found', `there is no ticket ${id}`);
+  return ticket;
+}
+
+function toPlannerTarget(ticket: Ticket): { application?: string; environment?: string } {
+  const { application, environment } = ticket.target;
+  return {
+    ...(application === undefined ? {} : { application }),
+    ...(environment === undefined ? {} : { environment }),
+  };
+}
+
+function toServiceList(facts: RepositoryFacts): string {
+  return facts.services.length === 0 ? 'no services yet' : facts.services.map(({ service }) => service).join(', ');
+}
+
+function toHooks(context: RunContext): PlannerHooks {
+  return {
+    onModelCall: async ({ text: _, ...call }) => await context.emit('planner', [{ type: 'model_call', data: call }]),
+    onToolCall: async (call) => await context.emit('planner', [{ type: 'tool_call', data: call }]),
+    onNote: async (text) => await context.emit('planner', [{ type: 'note', data: { node: 'planner', text } }]),
+  };
+}
+
+async function ask(
+  deps: AgentDeps,
+  state: AgentStateValue,
+  context: RunContext,
+  result: Extract<PlanResult, { kind: 'question' }>,
+): Promise<AgentStateValue['hold']> {
+  const { question, options, field } = result;
+  const asked = await inTransaction(
+    deps.db,
+    async (trx) =>
+      await askQuestion(trx, {
+        id: deps.ids.next('request'),
+        ticketId: state.ticketId,
+        attempt: state.attempt,
+        question,
+        options,
+        field,
+        askedAt: toIsoTime(deps.clock.now()),
+      }),
+  );
+  if (asked.isNew) {
+    await context.emit('planner', [{ type: 'question', data: { questionId: asked.question.id, question, options } }]);
+  }
+  return { kind: 'question', questionId: asked.question.id, question, options, returnTo: 'planning' };
+}
+
+function toRefusal(result: Extract<PlanResult, { kind: 'refusal' }>): AgentStateValue['ending'] {
+  const examples = result.canDo.slice(0, 6).map((line) => `\n- ${line}`);
+  return {
+    status: 'failed',
+    code: 'not_understood',
+    sentence: `${result.reason} Nothing was changed.${examples.length === 0 ? '' : ` What would be understood:${examples.join('')}`}`,
+    commits: [],
+    reverted: false,
+    revertCommits: [],
+  };
+}
+
+async function storePlan(
+  deps: AgentDeps,
+  state: AgentStateValue,
+  context: RunContext,
+  input: { plan: Plan; facts: RepositoryFacts; base: string; ticket: Ticket },
+): Promise<number> {
+  const { plan, facts, base, ticket } = input;
+  const services = toServices(plan.steps);
+  const advice = await adviseOn(deps, context, { plan, facts, services });
+  const at = toIsoTime(deps.clock.now());
+  const revision = await nextRevision(deps.db.knex, ticket.id, state.attempt);
+  await savePlan(deps.db.knex, {
+    ticketId: ticket.id,
+    attempt: state.attempt,
+    revision,
+    baseCommit: base,
+    intent: { summary: plan.summary, steps: plan.steps, assumptions: plan.assumptions, advice },
+    draft: null,
+    review: null,
+    createdAt: at,
+  });
+  const [first] = services;
+  if (first !== undefined && ticket.application !== first) {
+    await updateTicket(deps.db.knex, ticket.id, { application: first }, at);
+  }
+  return revision;
+}
+
+/** The services a plan names, in order. Free-form steps name none. */
+export function toServices(steps: readonly PlannedStep[]): string[] {
+  const named = steps.flatMap((step) => {
+    switch (step.kind) {
+      case 'edit':
+        return [step.edit.service];
+      case 'rollback':
+      case 'investigate':
+        return [step.service];
+      case 'edit_source':
+        return [];
+    }
+  });
+  return [...new Set(named)];
+}

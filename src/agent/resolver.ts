@@ -1,0 +1,254 @@
+import { diagnose, toFingerprint } from '../argocd/diagnose.ts';
+import type { ApplicationSnapshot } from '../argocd/observe.ts';
+import { inTransaction } from '../database/transaction.ts';
+import { toIsoTime } from '../lib/clock.ts';
+import { assertNever, AppError, toErrorMessage } from '../lib/errors.ts';
+import type { FailureFingerprint } from '../memory/facts.ts';
+import { evaluatePolicy } from '../policy/evaluate.ts';
+import { listObservations } from '../ticket/observation-store.ts';
+import type { StoredPlan } from '../ticket/plan.ts';
+import { askQuestion } from '../ticket/question-store.ts';
+import { recordOutcomes } from './deploys.ts';
+import type { AgentDeps, RunContext } from './deps.ts';
+import { getPlan } from './executor.ts';
+import { toEnvironment } from './facts.ts';
+import type { AgentStateValue, AgentUpdate, Failure, FinalStatus, Observed } from './state.ts';
+import { requestHold } from './validator.ts';
+
+/** Draws the consequence of what was observed: done, take it back, ask, or go on watching. Writes the outcome to memory. */
+export async function runResolver(deps: AgentDeps, state: AgentStateValue, context: RunContext): Promise<AgentUpdate> {
+  const plan = await getPlan(deps, state);
+  const decided = await onDecision(deps, state, context, plan);
+  if (decided !== undefined) return decided;
+  const observed = state.observed;
+  if (observed === null) throw new AppError('internal', 'nothing was observed that could be resolved');
+  if (state.purpose === 'revert') return await resolveRevert(deps, state, plan, observed);
+  switch (observed.kind) {
+    case 'live':
+    case 'live_noop':
+      await recordOutcomes(deps, { plan, pushed: toPushed(state), outcome: 'healthy', verdict: observed.kind });
+      return end(state, 'resolved', 'live', observed.sentence);
+    case 'failed':
+      return await takeBack(deps, state, context, plan, observed);
+    case 'superseded':
+      await recordOutcomes(deps, { plan, pushed: toPushed(state), outcome: 'superseded', verdict: 'superseded' });
+      return end(state, 'failed', 'superseded', observed.sentence);
+    case 'lost':
+      await recordOutcomes(deps, { plan, pushed: toPushed(state), outcome: 'cancelled', verdict: 'lost' });
+      return end(state, 'failed', 'lost', observed.sentence);
+    case 'blocked':
+    case 'promotion':
+      return await ask(deps, state, context, observed);
+    default:
+      return assertNever(observed.kind, 'observation');
+  }
+}
+
+function toPushed(state: AgentStateValue) {
+  if (state.pushed === null) throw new AppError('internal', 'an observation without a push');
+  return state.pushed;
+}
+
+function end(state: AgentStateValue, status: FinalStatus, code: string, sentence: string): AgentUpdate {
+  return {
+    ending: {
+      status,
+      code,
+      sentence,
+      commits: state.pushed?.commits ?? [],
+      reverted: state.reverted !== null,
+      revertCommits: state.reverted?.commits ?? [],
+    },
+  };
+}
+
+const KEEP_WATCHING = 'keep watching';
+const TAKE_BACK = 'take it back';
+const LEAVE = 'leave it as it is';
+
+/** What a person decided about a change that is already out. Undefined where nothing was asked. */
+async function onDecision(
+  deps: AgentDeps,
+  state: AgentStateValue,
+  context: RunContext,
+  plan: StoredPlan,
+): Promise<AgentUpdate | undefined> {
+  const { decision, observed } = state;
+  if (decision === null || observed === null) return undefined;
+  switch (decision.kind) {
+    case 'answered': {
+      const answer = decision.answer.trim().toLowerCase();
+      if (answer === TAKE_BACK) return await takeBack(deps, state, context, plan, observed);
+      if (answer === LEAVE) return end(state, 'failed', 'left', `${observed.sentence} It was left as it is.`);
+      return { observed: null, decision: null };
+    }
+    case 'granted':
+      return undefined;
+    case 'denied':
+    case 'expired':
+    case 'superseded':
+      return end(
+        state,
+        'failed',
+        'revert_denied',
+        `${observed.sentence} Taking it back was not approved, so the change is still on the branch.`,
+      );
+  }
+}
+
+async function ask(
+  deps: AgentDeps,
+  state: AgentStateValue,
+  context: RunContext,
+  observed: Observed,
+): Promise<AgentUpdate> {
+  const question = `${observed.sentence} What should happen?`;
+  const options = [KEEP_WATCHING, TAKE_BACK, LEAVE];
+  const asked = await inTransaction(
+    deps.db,
+    async (trx) =>
+      await askQuestion(trx, {
+        id: deps.ids.next('request'),
+        ticketId: state.ticketId,
+        attempt: state.attempt,
+        question,
+        options,
+        field: 'watching',
+        askedAt: toIsoTime(deps.clock.now()),
+      }),
+  );
+  const questionId = asked.question.id;
+  if (asked.isNew) await context.emit('resolver', [{ type: 'question', data: { questionId, question, options } }]);
+  return { hold: { kind: 'question', questionId, question, options, returnTo: 'observing' } };
+}
+
+/** Reads why it failed, remembers it, and starts the revert, with a person's leave where policy wants it. */
+async function takeBack(
+  deps: AgentDeps,
+  state: AgentStateValue,
+  context: RunContext,
+  plan: StoredPlan,
+  observed: Observed,
+): Promise<AgentUpdate> {
+  const failure = await readFailure(deps, state, context, plan, observed);
+  const fingerprint: FailureFingerprint = { class: failure.failureClass, signature: failure.signature };
+  await recordOutcomes(deps, {
+    plan,
+    pushed: toPushed(state),
+    outcome: 'failed',
+    verdict: observed.reason === '' ? observed.kind : observed.reason,
+    fingerprint,
+  });
+  const { draft, review } = plan;
+  if (draft === null || review === null) throw new AppError('internal', 'a push without a reviewed plan');
+  const decision = evaluatePolicy(
+    {
+      risk: review.risk,
+      changes: draft.changes,
+      environment: toEnvironment(draft.changes.flatMap((change) => change.after ?? change.before ?? [])),
+      findings: [],
+      at: deps.clock.now(),
+      purpose: 'revert',
+    },
+    deps.policy,
+  );
+  const next: AgentUpdate = { failure, purpose: 'revert', decision: null };
+  if (decision.decision === 'deny') {
+    return {
+      failure,
+      ...end(
+        state,
+        'failed',
+        'revert_forbidden',
+        `${failure.sentence} Policy forbids taking it back: ${decision.reasons.join(' ')}`,
+      ),
+    };
+  }
+  if (decision.decision === 'require_approval') {
+    const hold = await requestHold(deps, context, { plan, review, kind: 'revert', sentence: failure.sentence });
+    return { ...next, hold };
+  }
+  const text = `taking the change back: ${failure.sentence}`;
+  await context.emit('resolver', [{ type: 'note', data: { node: 'resolver', text } }]);
+  return next;
+}
+
+/** Why it failed, from events, pod states and logs as Argo CD shows them; the verdict alone where they cannot be read. */
+async function readFailure(
+  deps: AgentDeps,
+  state: AgentStateValue,
+  context: RunContext,
+  plan: StoredPlan,
+  observed: Observed,
+): Promise<Failure> {
+  const observations = await listObservations(deps.db.knex, state.ticketId, toPushed(state).head);
+  const observation = observations.find((one) => one.application === observed.application);
+  const verdict: Failure = {
+    failureClass: observed.reason === '' ? observed.kind : observed.reason,
+    signature: observed.sentence.replace(/[0-9a-f]{7,40}|\d+/g, '#').slice(0, 200),
+    sentence: observed.sentence,
+  };
+  if (observation === undefined) return verdict;
+  const snapshot = observation.snapshot as ApplicationSnapshot;
+  const started = deps.clock.now();
+  try {
+    const diagnosis = await diagnose(deps.argo, snapshot.application, {
+      changed: (plan.draft?.changes ?? []).map((change) => change.ref),
+      redactor: deps.redactor,
+      clock: deps.clock,
+      signal: context.signal,
+    });
+    const output = [diagnosis.sentence, ...diagnosis.logTail.slice(-20)].join('\n');
+    await context.emit('resolver', [
+      {
+        type: 'tool_call',
+        data: {
+          tool: 'argocd.diagnose',
+          input: `resource tree, events and logs of ${observed.application}`,
+          output,
+          durationMs: deps.clock.now() - started,
+          ok: true,
+        },
+      },
+    ]);
+    if (diagnosis.class === 'unknown') return { ...verdict, sentence: `${observed.sentence} ${diagnosis.sentence}` };
+    const fingerprint = toFingerprint(diagnosis);
+    return {
+      failureClass: fingerprint.class,
+      signature: fingerprint.signature,
+      sentence: `${observed.sentence} ${diagnosis.sentence}`,
+    };
+  } catch (error) {
+    if (context.signal.aborted) throw error;
+    const text = `reading why it failed did not work: ${toErrorMessage(error)}`;
+    await context.emit('resolver', [{ type: 'note', data: { node: 'resolver', text } }]);
+    return verdict;
+  }
+}
+
+async function resolveRevert(
+  deps: AgentDeps,
+  state: AgentStateValue,
+  plan: StoredPlan,
+  observed: Observed,
+): Promise<AgentUpdate> {
+  const reverted = state.reverted;
+  // Approved, or allowed, but not pushed yet.
+  if (reverted === null) return {};
+  const why = state.failure?.sentence ?? 'The change did not work.';
+  const isBack = observed.kind === 'live' || observed.kind === 'live_noop';
+  await recordOutcomes(deps, {
+    plan,
+    pushed: reverted,
+    outcome: isBack ? 'healthy' : observed.kind === 'failed' ? 'failed' : 'cancelled',
+    verdict: observed.kind,
+  });
+  if (isBack)
+    return end(state, 'failed', 'reverted', `${why} It was taken back in git, and the state before is live again.`);
+  return end(
+    state,
+    'failed',
+    'revert_unhealthy',
+    `${why} It was taken back in git, but that did not become healthy either: ${observed.sentence} A person has to look.`,
+  );
+}

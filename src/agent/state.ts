@@ -1,0 +1,69 @@
+import { Annotation } from '@langchain/langgraph';
+import type { Hold, Ending } from '../ticket/ticket.ts';
+
+// What the graph carries from node to node: ids and small facts. Plans, manifests, snapshots and texts are in tables;
+// after a crash the state says where the work stood, the tables and the world say what was done.
+
+/** What a person, or the passing of time, decided about a hold. */
+export type Decision =
+  | { kind: 'granted'; approvalId: string }
+  | { kind: 'denied'; approvalId: string; reason: string; revise: boolean }
+  | { kind: 'expired'; approvalId: string }
+  | { kind: 'superseded'; approvalId: string }
+  | { kind: 'answered'; questionId: string; answer: string };
+
+/** A change that reached the branch. */
+export interface Pushed {
+  base: string;
+  head: string;
+  /** Oldest first. */
+  commits: string[];
+  atMs: number;
+}
+
+/** What watching concluded, over all Applications: the worst of their outcomes. */
+export interface Observed {
+  kind: 'live' | 'live_noop' | 'promotion' | 'blocked' | 'superseded' | 'lost' | 'failed';
+  /** The class within `failed`, such as `degraded`. */
+  reason: string;
+  application: string;
+  sentence: string;
+}
+
+/** Why the change did not work, as the resolver read it. */
+export interface Failure {
+  failureClass: string;
+  signature: string;
+  sentence: string;
+}
+
+export type FinalStatus = 'resolved' | 'failed' | 'cancelled';
+
+const replace = <T>(initial: () => T) => ({ reducer: (_: T, next: T) => next, default: initial });
+
+export const AgentState = Annotation.Root({
+  ticketId: Annotation<string>,
+  attempt: Annotation<number>,
+  /** Which stored plan is current; 0 before the first. */
+  revision: Annotation<number>(replace(() => 0)),
+  plannerRuns: Annotation<number>(replace(() => 0)),
+  /** What the next planning has to take into account: findings, failed edits, a reviewer's words. */
+  feedback: Annotation<string[]>(replace<string[]>(() => [])),
+  hold: Annotation<Hold | null>(replace<Hold | null>(() => null)),
+  decision: Annotation<Decision | null>(replace<Decision | null>(() => null)),
+  /** Which of the two changes of a ticket is on its way. */
+  purpose: Annotation<'change' | 'revert'>(replace<'change' | 'revert'>(() => 'change')),
+  pushed: Annotation<Pushed | null>(replace<Pushed | null>(() => null)),
+  reverted: Annotation<Pushed | null>(replace<Pushed | null>(() => null)),
+  observed: Annotation<Observed | null>(replace<Observed | null>(() => null)),
+  failure: Annotation<Failure | null>(replace<Failure | null>(() => null)),
+  ending: Annotation<(Ending & { status: FinalStatus }) | null>(
+    replace<(Ending & { status: FinalStatus }) | null>(() => null),
+  ),
+});
+
+export type AgentStateValue = typeof AgentState.State;
+export type AgentUpdate = Partial<AgentStateValue>;
+
+/** Changes whenever nodes are renamed, removed or rewired, so that a thread of an older graph is not resumed into nowhere. */
+export const GRAPH_VERSION = 1;

@@ -1,0 +1,170 @@
+import { toIsoTime } from '../lib/clock.ts';
+import type { ChangeHash, CommitSha } from '../lib/ids.ts';
+import type { ManifestObject } from '../manifest/object.ts';
+import { evaluatePolicy } from '../policy/evaluate.ts';
+import type { ApprovalKind } from '../ticket/approval-store.ts';
+import { inTransaction } from '../database/transaction.ts';
+import { requestApproval } from '../ticket/approval-store.ts';
+import { savePlan } from '../ticket/plan-store.ts';
+import { toChangeHash, type PlanDraft, type PlanReview, type StoredPlan } from '../ticket/plan.ts';
+import { toApprovalEvent } from '../ticket/service.ts';
+import type { Hold } from '../ticket/ticket.ts';
+import { validateChange } from '../validation/validate.ts';
+import type { Finding } from '../validation/finding.ts';
+import { assessRisk } from '../validation/risk.ts';
+import type { SourceFile } from '../validation/change.ts';
+import type { AgentDeps, RunContext } from './deps.ts';
+import { getPlan, refuseOrReplan } from './executor.ts';
+import { toEnvironment } from './facts.ts';
+import type { AgentStateValue, AgentUpdate } from './state.ts';
+import { applyPlan } from './draft.ts';
+import { parseManifests } from '../manifest/parse.ts';
+import { toServiceName } from '../manifest/rendered.ts';
+import { AppError } from '../lib/errors.ts';
+
+/** Checks the rendered difference, weighs its risk, asks the policy, and asks a person where one is needed. */
+export async function runValidator(deps: AgentDeps, state: AgentStateValue, context: RunContext): Promise<AgentUpdate> {
+  const plan = await getPlan(deps, state);
+  const draft = plan.draft;
+  if (draft === null) throw new AppError('internal', `plan ${state.attempt}.${state.revision} has no draft to check`);
+  const rendered = await renderAgain(deps, plan, context);
+  const review = await reviewDraft(deps, plan, draft, rendered);
+  await savePlan(deps.db.knex, { ...plan, review });
+  await context.emit('validator', toEvents(plan, draft, review));
+
+  const errors = review.findings.filter(({ severity }) => severity === 'error');
+  if (errors.length > 0 || review.policy.decision === 'deny') {
+    const reasons = errors.length > 0 ? errors.map(toSentence) : review.policy.reasons;
+    return refuseOrReplan(deps, state, `The change is refused: ${reasons.join(' ')}`, 'validation');
+  }
+  if (review.policy.decision === 'allow' && plan.intent.advice.strategy !== 'hold') return { feedback: [], hold: null };
+  return { feedback: [], hold: await requestHold(deps, context, { plan, review, kind: 'plan' }) };
+}
+
+function toSentence(finding: Finding): string {
+  const object = finding.object === undefined ? '' : `${finding.object.kind} ${finding.object.name}: `;
+  return `${object}${finding.message} ${finding.fix}`;
+}
+
+interface Rendered {
+  /** Everything the touched services render to, unmasked. */
+  objects: ManifestObject[];
+  sourceFiles: SourceFile[];
+}
+
+/** The checks read whole objects, Secrets included, which are never stored: so they are rendered once more. */
+async function renderAgain(deps: AgentDeps, plan: StoredPlan, context: RunContext): Promise<Rendered> {
+  const { repo, synth, settings } = deps;
+  return await deps.repo.withWorkTree(
+    plan.baseCommit as CommitSha,
+    `${plan.ticketId}-check`,
+    async (workTree) => {
+      const outcome = await applyPlan(
+        { repo, synth, outputDir: settings.outputDir },
+        workTree,
+        plan.intent.steps,
+        context.signal,
+      );
+      if (outcome.kind !== 'applied')
+        throw new AppError('internal', 'the plan that was drafted can no longer be applied');
+      const services = new Set(outcome.changes.map((change) => change.service));
+      const objects = outcome.after
+        .filter((file) => services.has(toServiceName(file.path)))
+        .flatMap((file) => parseManifests(file.content, file.path));
+      return { objects, sourceFiles: outcome.sourceFiles };
+    },
+    context.signal,
+  );
+}
+
+export async function reviewDraft(
+  deps: AgentDeps,
+  plan: StoredPlan,
+  draft: PlanDraft,
+  rendered: Rendered,
+): Promise<PlanReview> {
+  const findings = await validateChange({
+    changes: draft.changes,
+    after: rendered.objects,
+    sourceFiles: rendered.sourceFiles,
+  });
+  const touched = draft.changes.flatMap((change) => change.after ?? change.before ?? []);
+  const environment = toEnvironment(touched);
+  const risk = assessRisk({ changes: draft.changes, findings, environment });
+  const { advice } = plan.intent;
+  const decision = evaluatePolicy(
+    {
+      risk,
+      changes: draft.changes,
+      environment,
+      findings,
+      at: deps.clock.now(),
+      purpose: 'plan',
+      ...(advice.probability === null
+        ? {}
+        : { memory: { probability: advice.probability, hold: advice.strategy === 'hold' } }),
+    },
+    deps.policy,
+  );
+  const changeHash = toChangeHash({
+    steps: plan.intent.steps,
+    baseCommit: plan.baseCommit,
+    differenceHash: draft.differenceHash,
+    policyVersion: decision.policyVersion,
+  });
+  const { rule, reasons, policyVersion: version } = decision;
+  return { findings, risk, policy: { decision: decision.decision, rule, reasons, version }, changeHash };
+}
+
+function toEvents(plan: StoredPlan, draft: PlanDraft, review: PlanReview) {
+  const { intent } = plan;
+  return [
+    ...review.findings.map((data) => ({ type: 'finding' as const, data })),
+    {
+      type: 'plan' as const,
+      data: {
+        attempt: plan.attempt,
+        revision: plan.revision,
+        summary: intent.summary,
+        steps: intent.steps.map(({ kind, title }) => ({ kind, title })),
+        strategy: intent.advice.strategy,
+        careReasons: intent.advice.careReasons,
+        changedObjects: draft.changes.length,
+        risk: review.risk.level,
+        changeHash: review.changeHash,
+      },
+    },
+  ];
+}
+
+/** Asks a person to decide about exactly this change; asking again for the same asks once. */
+export async function requestHold(
+  deps: AgentDeps,
+  context: RunContext,
+  input: { plan: StoredPlan; review: PlanReview; kind: Exclude<ApprovalKind, 'promotion'>; sentence?: string },
+): Promise<Hold> {
+  const now = deps.clock.now();
+  const { plan, review, kind } = input;
+  const requested = await inTransaction(
+    deps.db,
+    async (trx) =>
+      await requestApproval(trx, {
+        id: deps.ids.approvalId(),
+        ticketId: plan.ticketId,
+        kind,
+        changeHash: review.changeHash as ChangeHash,
+        baseCommit: plan.baseCommit,
+        policyVersion: review.policy.version,
+        requestedAt: toIsoTime(now),
+        expiresAt: toIsoTime(now + deps.settings.approvalTtlMs),
+      }),
+  );
+  const { approval, isNew, superseded } = requested;
+  await context.emit('validator', [
+    ...superseded.map((one) => toApprovalEvent({ ...one, state: 'superseded' })),
+    ...(isNew ? [toApprovalEvent(approval)] : []),
+  ]);
+  const { id: approvalId, changeHash, expiresAt } = approval;
+  if (kind === 'plan') return { kind: 'plan_approval', approvalId, changeHash, expiresAt };
+  return { kind: 'approval', approvalId, purpose: kind, changeHash, expiresAt, sentence: input.sentence ?? '' };
+}

@@ -1,0 +1,32 @@
+import type { Setting } from './setting.ts';
+
+const MASK = '********';
+
+/** A value as it may be shown: secrets hidden, everything else as it is. */
+export function maskValue(setting: Setting<unknown> | undefined, value: unknown): unknown {
+  if (value === null || value === undefined || setting?.sensitive === undefined) return value;
+  if (setting.sensitive === 'url') return typeof value === 'string' ? maskPassword(value) : MASK;
+  return Array.isArray(value) ? value.map(() => MASK) : MASK;
+}
+
+/** The texts in a value that must never be shown. */
+export function listSecrets(setting: Setting<unknown>, value: unknown): string[] {
+  if (setting.sensitive === undefined) return [];
+  const texts = (Array.isArray(value) ? value : [value]).filter((item): item is string => typeof item === 'string');
+  return setting.sensitive === 'all' ? texts : texts.flatMap(listUrlSecrets);
+}
+
+function listUrlSecrets(text: string): string[] {
+  if (!URL.canParse(text)) return [];
+  const { password } = new URL(text);
+  if (password === '') return [];
+  // Written with escapes in the URL, without them in what a driver prints.
+  return [...new Set([password, decodeURIComponent(password)])];
+}
+
+// By pattern, not by URL: a URL that is wrong enough not to parse can hold a password all the same.
+function maskPassword(text: string): string {
+  return text
+    .replace(/(:\/\/[^/?#@]*?:)[^/?#]*@/, `$1${MASK}@`)
+    .replace(/([?&](?:password|sslpassword)=)[^&]*/gi, `$1${MASK}`);
+}

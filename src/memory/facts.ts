@@ -1,0 +1,69 @@
+/** Where a service runs. A memory is kept per scope: what happens in staging does not change production by itself. */
+export interface Scope {
+  cluster: string;
+  environment: string;
+  namespace: string;
+  service: string;
+}
+
+/** How new pods take over. `hold` is not one of these: it means that a person is asked first. */
+export type Strategy = 'direct' | 'canary' | 'blue_green';
+
+/** How a deploy ended. `superseded` and `cancelled` say nothing about the change itself and are not learned from. */
+export type DeployOutcome = 'healthy' | 'failed' | 'rolled_back' | 'superseded' | 'cancelled';
+
+/** What broke, as a stable class and a normalised text of the evidence: the same cause gives the same pair. */
+export interface FailureFingerprint {
+  class: string;
+  signature: string;
+}
+
+/** A deploy has begun. Known in full before anything about its end is. */
+export interface DeployFact extends Scope {
+  /** Unique among all deploys. */
+  id: string;
+  application?: string;
+  version?: string;
+  digest?: string;
+  /** A kind of edit, `revert`, or `mixed`. */
+  changeKind: string;
+  commit?: string;
+  ticket?: string;
+  actor?: string;
+  startedAtMs: number;
+  strategy: Strategy;
+  /** How many objects the change touches. */
+  size?: number;
+}
+
+/** A deploy has ended. Written by the observer only; nothing is learned from a deploy before this is read. */
+export interface OutcomeFact {
+  deployId: string;
+  atMs: number;
+  outcome: DeployOutcome;
+  verdict?: string;
+  fingerprint?: FailureFingerprint;
+  durationMs?: number;
+}
+
+/** A deploy with its end, once there is one. */
+export interface DeployRecord {
+  deploy: DeployFact;
+  outcome?: OutcomeFact;
+}
+
+/** A stable text key: equal scopes give equal keys. */
+export function toScopeKey(scope: Scope): string {
+  return `${scope.cluster}/${scope.environment}/${scope.namespace}/${scope.service}`;
+}
+
+/** As a person would write it: `web in production`. */
+export function toScopeLabel(scope: Scope): string {
+  return `${scope.service} in ${scope.environment}`;
+}
+
+/** Whether the outcome counts as a failure of the change; undefined where it says nothing about it. */
+export function isFailure(outcome: DeployOutcome): boolean | undefined {
+  if (outcome === 'failed' || outcome === 'rolled_back') return true;
+  return outcome === 'healthy' ? false : undefined;
+}

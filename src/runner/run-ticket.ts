@@ -1,0 +1,187 @@
+import { Command } from '@langchain/langgraph';
+import type { AgentGraph } from '../agent/graph.ts';
+import { toConfigurable } from '../agent/run-context.ts';
+import type { RunContext } from '../agent/deps.ts';
+import type { AgentStateValue, Decision } from '../agent/state.ts';
+import { inTransaction } from '../database/transaction.ts';
+import type { Database } from '../database/open.ts';
+import { toIsoTime, type Clock } from '../lib/clock.ts';
+import { AppError } from '../lib/errors.ts';
+import { findApproval } from '../ticket/approval-store.ts';
+import type { Journal } from '../ticket/event-store.ts';
+import { moveTicket, type Move } from '../ticket/move.ts';
+import { findQuestion } from '../ticket/question-store.ts';
+import { isRunnable, type TicketStatus } from '../ticket/status.ts';
+import { lockTicket } from '../ticket/ticket-store.ts';
+import { holdSchema, type Hold, type Ticket } from '../ticket/ticket.ts';
+import { holdsLease, markProgress, type Lease } from './lease-store.ts';
+import { isNodeName, reasonForHold, statusAfter, statusForHold, statusWhile } from './project.ts';
+
+export interface RunDeps {
+  db: Database;
+  journal: Journal;
+  clock: Clock;
+  graph: AgentGraph;
+  recursionLimit: number;
+}
+
+/** One thread of the graph for each attempt at a ticket. */
+export function toThreadId(ticket: Pick<Ticket, 'id' | 'attempt'>): string {
+  return `${ticket.id}:${ticket.attempt}`;
+}
+
+/**
+ * Carries one leased ticket on until it waits, ends, or is taken away. The graph's progress becomes status moves here and
+ * nowhere else. Safe to call again after a crash at any point.
+ */
+export async function runTicket(deps: RunDeps, ticket: Ticket, lease: Lease, signal: AbortSignal): Promise<void> {
+  const context = createRunContext(deps, lease, signal);
+  const config = {
+    configurable: { thread_id: toThreadId(ticket), ...toConfigurable(context) },
+    recursionLimit: deps.recursionLimit,
+    durability: 'sync' as const,
+  };
+  const before = await deps.graph.getState(config);
+  const pending = toPending(before.tasks);
+  let input: Parameters<AgentGraph['stream']>[0];
+  if (before.createdAt === undefined) {
+    input = { ticketId: ticket.id, attempt: ticket.attempt };
+  } else if (pending !== undefined) {
+    const decision = await findDecision(deps, pending.hold);
+    if (decision === undefined) return await waitFor(deps, lease, pending.hold);
+    input = new Command({ resume: { [pending.id]: decision } });
+  } else {
+    const [next] = before.next;
+    // A crash between the last checkpoint and the status: the graph has gone further than the ticket says.
+    const status = next !== undefined && isNodeName(next) ? statusWhile(next) : null;
+    if (status !== null)
+      await advance(deps, lease, { to: status, code: 'continued', reason: `continued at the ${next}` });
+    input = null;
+  }
+  if (input !== null || before.next.length > 0 || before.tasks.length > 0) await follow(deps, lease, input, config);
+  await settle(deps, lease, config);
+}
+
+type GraphConfig = { configurable: Record<string, unknown>; recursionLimit: number; durability: 'sync' };
+
+/** Runs the graph until it stops, moving the ticket along after every node. */
+async function follow(
+  deps: RunDeps,
+  lease: Lease,
+  input: Parameters<AgentGraph['stream']>[0],
+  config: GraphConfig,
+): Promise<void> {
+  const stream = await deps.graph.stream(input, { ...config, streamMode: ['updates', 'values'] });
+  let finished: string | undefined;
+  for await (const [mode, chunk] of stream) {
+    if (mode === 'updates') {
+      finished = Object.keys(chunk).find(isNodeName);
+      continue;
+    }
+    if (finished === undefined || !isNodeName(finished)) continue;
+    const status = statusAfter(finished, chunk as AgentStateValue);
+    const node = finished;
+    finished = undefined;
+    await markProgress(deps.db.knex, lease);
+    if (status !== null)
+      await advance(deps, lease, { to: status, code: `after_${node}`, reason: REASONS[status] ?? '' });
+  }
+}
+
+const REASONS: Partial<Record<TicketStatus, string>> = {
+  planning: 'planning and drafting in a private work tree',
+  executing: 'writing the approved change to git',
+  observing: 'watching Argo CD until exactly this commit is live',
+};
+
+/** After the graph has stopped: it waits for somebody, or it has ended. */
+async function settle(deps: RunDeps, lease: Lease, config: GraphConfig): Promise<void> {
+  const after = await deps.graph.getState(config);
+  const pending = toPending(after.tasks);
+  if (pending !== undefined) return await waitFor(deps, lease, pending.hold);
+  const state = after.values as AgentStateValue;
+  if (state.ending === null || state.ending === undefined) {
+    throw new AppError('internal', 'the graph stopped without an ending', { details: { next: after.next } });
+  }
+  const { status, ...ending } = state.ending;
+  await advance(deps, lease, { to: status, code: ending.code, reason: ending.sentence, ending });
+}
+
+interface PendingInterrupt {
+  id: string;
+  hold: Hold;
+}
+
+function toPending(
+  tasks: readonly { interrupts: readonly { id?: string; value?: unknown }[] }[],
+): PendingInterrupt | undefined {
+  for (const task of tasks) {
+    for (const { id, value } of task.interrupts) if (id !== undefined) return { id, hold: holdSchema.parse(value) };
+  }
+  return undefined;
+}
+
+async function waitFor(deps: RunDeps, lease: Lease, hold: Hold): Promise<void> {
+  const to = statusForHold(hold);
+  await advance(deps, lease, { to, code: `waits_for_${hold.kind}`, reason: reasonForHold(hold), hold });
+}
+
+/** What was decided about a hold, read from the rows that record decisions; undefined while nobody has. */
+async function findDecision(deps: RunDeps, hold: Hold): Promise<Decision | undefined> {
+  if (hold.kind === 'question') {
+    const question = await findQuestion(deps.db.knex, hold.questionId);
+    if (question?.answer === null || question === undefined) return undefined;
+    return { kind: 'answered', questionId: question.id, answer: question.answer };
+  }
+  const approval = await findApproval(deps.db.knex, hold.approvalId);
+  if (approval === undefined) throw new AppError('internal', `approval ${hold.approvalId} is missing`);
+  const approvalId = approval.id;
+  switch (approval.state) {
+    case 'pending':
+      return undefined;
+    case 'granted':
+      return { kind: 'granted', approvalId };
+    case 'denied':
+      // A denied plan only comes back to life when it was sent back for revision.
+      return {
+        kind: 'denied',
+        approvalId,
+        reason: approval.reason ?? '',
+        revise: approval.kind === 'plan' || approval.kind === 'changed_difference',
+      };
+    case 'expired':
+      return { kind: 'expired', approvalId };
+    case 'superseded':
+      return { kind: 'superseded', approvalId };
+  }
+}
+
+/** Moves the ticket under the lease; does nothing where it stands there already, stops where a person took it away. */
+async function advance(deps: RunDeps, lease: Lease, move: Move): Promise<void> {
+  const at = toIsoTime(deps.clock.now());
+  await inTransaction(deps.db, async (trx) => {
+    const ticket = await lockTicket(trx, lease.ticketId);
+    if (ticket.status === move.to) return;
+    if (!isRunnable(ticket.status)) throw new AppError('aborted', `the ticket is ${ticket.status} now`);
+    await moveTicket(trx, deps.journal, ticket, move, { actor: 'agent', at, leaseToken: lease.token });
+  });
+  deps.journal.published();
+}
+
+function createRunContext(deps: RunDeps, lease: Lease, signal: AbortSignal): RunContext {
+  return {
+    signal,
+    fence: async () => {
+      if (!(await holdsLease(deps.db.knex, lease, toIsoTime(deps.clock.now())))) {
+        throw new AppError('lease_lost', `another runner works on ticket ${lease.ticketId}`);
+      }
+    },
+    emit: async (node, events) => {
+      if (events.length === 0) return;
+      await inTransaction(deps.db, async (trx) => {
+        await deps.journal.append(trx, lease.ticketId, `agent:${node}`, events);
+      });
+      deps.journal.published();
+    },
+  };
+}

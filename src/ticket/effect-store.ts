@@ -1,0 +1,88 @@
+import type { Knex } from 'knex';
+import { fromJson, toJson } from '../database/dialect.ts';
+
+/** Something done, or about to be done, to the world outside our database. */
+export type EffectKind = 'push' | 'sync' | 'rollout_action';
+
+export interface Effect {
+  id: string;
+  ticketId: string;
+  kind: EffectKind;
+  /** Finds the effect again in the world: the change hash in a commit trailer, an operation's info. */
+  naturalKey: string;
+  state: 'intended' | 'done' | 'failed' | 'unknown';
+  intent: Record<string, unknown>;
+  outcome: Record<string, unknown> | null;
+}
+
+interface EffectRow {
+  id: string;
+  ticket_id: string;
+  kind: string;
+  natural_key: string;
+  state: string;
+  intent_json: unknown;
+  outcome_json: unknown;
+}
+
+function toRecord(column: unknown): Record<string, unknown> | null {
+  const value = fromJson(column);
+  return value !== null && typeof value === 'object' ? { ...value } : null;
+}
+
+function toEffect(row: EffectRow): Effect {
+  return {
+    id: row.id,
+    ticketId: row.ticket_id,
+    kind: row.kind as EffectKind,
+    naturalKey: row.natural_key,
+    state: row.state as Effect['state'],
+    intent: toRecord(row.intent_json) ?? {},
+    outcome: toRecord(row.outcome_json),
+  };
+}
+
+/**
+ * Books the intent, or returns the booking made before a crash: the caller sees from `isNew` and `state` that it must
+ * look at the world first.
+ */
+export async function bookEffect(
+  knex: Knex,
+  intent: {
+    id: string;
+    ticketId: string;
+    kind: EffectKind;
+    naturalKey: string;
+    intent: Record<string, unknown>;
+    at: string;
+  },
+): Promise<{ effect: Effect; isNew: boolean }> {
+  const found = await knex<EffectRow>('effects').where({ kind: intent.kind, natural_key: intent.naturalKey }).first();
+  if (found !== undefined) return { effect: toEffect(found), isNew: false };
+  await knex('effects').insert({
+    id: intent.id,
+    ticket_id: intent.ticketId,
+    kind: intent.kind,
+    natural_key: intent.naturalKey,
+    state: 'intended',
+    intent_json: toJson(intent.intent),
+    created_at: intent.at,
+    updated_at: intent.at,
+  });
+  const effect: Effect = { ...intent, state: 'intended', outcome: null };
+  return { effect, isNew: true };
+}
+
+export async function settleEffect(
+  knex: Knex,
+  id: string,
+  outcome: { state: 'done' | 'failed' | 'unknown'; outcome: Record<string, unknown>; at: string },
+): Promise<void> {
+  await knex('effects')
+    .where({ id })
+    .update({ state: outcome.state, outcome_json: toJson(outcome.outcome), updated_at: outcome.at });
+}
+
+export async function listEffects(knex: Knex, ticketId: string): Promise<Effect[]> {
+  return (await knex<EffectRow>('effects').where({ ticket_id: ticketId }).orderBy('created_at', 'asc')).map(toEffect);
+}
