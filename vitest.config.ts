@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import { createClosingLine } from './test/support/closing-line.ts';
 
 export default defineConfig({
   test: {
@@ -8,6 +9,6 @@ export default defineConfig({
     hookTimeout: 120_000,
     maxWorkers: 2,
     globalSetup: ['test/support/global-setup.ts'],
-    reporters: ['default'],
+    reporters: ['default', createClosingLine((text) => process.stdout.write(text))],
   },
 });

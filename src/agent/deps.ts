@@ -7,11 +7,12 @@ import type { Logger } from '../lib/logger.ts';
 import type { Redactor } from '../lib/redact.ts';
 import type { MemoryKeeper } from '../memory/memory-store.ts';
 import type { Planner } from '../model/planning.ts';
-import type { PolicySettings } from '../policy/evaluate.ts';
+import type { FreezeWindow } from '../policy/freeze-window.ts';
+import type { PolicySettings } from '../policy/settings.ts';
 import type { InfraRepo } from '../repo/infra-repo.ts';
 import type { Journal } from '../ticket/event-store.ts';
 import type { TicketEventBody } from '../ticket/event.ts';
-import type { ObservationBudgets } from '../argocd/observe.ts';
+import type { ObservationBudgets } from '../argocd/observation.ts';
 import type { HintSource } from '../argocd/watch.ts';
 
 /** What the nodes work with; chosen in `app.ts`. */
@@ -28,13 +29,15 @@ export interface AgentDeps {
   hints: HintSource;
   planner: Planner;
   memory: MemoryKeeper;
-  policy: PolicySettings;
+  policy: { settings: PolicySettings; freezeWindows: readonly FreezeWindow[] };
   settings: AgentSettings;
 }
 
 export interface AgentSettings {
   /** Folder of the rendered manifests in the repository. */
   outputDir: string;
+  /** Files that free-form steps of a model may write. */
+  allowedGlobs: readonly string[];
   /** The name under which this Argo CD's cluster is remembered. */
   cluster: string;
   approvalTtlMs: number;

@@ -1,5 +1,4 @@
-import { applyEdit } from '../cdk8s/apply-edit.ts';
-import type { EditOutcome } from '../cdk8s/apply-edit.ts';
+import { applyEdit, type EditOutcome } from '../cdk8s/edit.ts';
 import { AppError } from '../lib/errors.ts';
 import type { CommitSha } from '../lib/ids.ts';
 import { diffRendered } from '../manifest/diff.ts';
@@ -11,6 +10,7 @@ import type { WorkTree } from '../repo/work-tree.ts';
 import { checkWritePath } from '../repo/write-path.ts';
 import type { Synth } from '../cdk8s/synth.ts';
 import type { SourceFile } from '../validation/change.ts';
+import type { AgentDeps } from './deps.ts';
 import { readRendered } from './facts.ts';
 
 // One function makes the change, for the draft that a person reads and for the commits that are pushed: the same steps on
@@ -20,6 +20,13 @@ interface DraftDeps {
   repo: InfraRepo;
   synth: Synth;
   outputDir: string;
+  /** Files that free-form steps may write. */
+  allowedGlobs: readonly string[];
+}
+
+export function toDraftDeps(deps: AgentDeps): DraftDeps {
+  const { repo, synth, settings } = deps;
+  return { repo, synth, outputDir: settings.outputDir, allowedGlobs: settings.allowedGlobs };
 }
 
 export interface AppliedPlan {
@@ -111,7 +118,12 @@ async function applyStep(
       return { kind: 'changed', summary: outcome.summary, render: true };
     }
     case 'edit_source': {
-      for (const file of step.files) checkWritePath(file.path);
+      for (const file of step.files) {
+        const verdict = checkWritePath(file.path, { allowed: deps.allowedGlobs });
+        if (verdict.kind === 'refused') {
+          return { kind: 'failed', outcome: { kind: 'unsupported', reason: verdict.reason, hint: verdict.hint } };
+        }
+      }
       await writeFiles(workTree, step.files, touched);
       return { kind: 'changed', summary: `${step.files.length} files written`, render: true };
     }

@@ -7,7 +7,7 @@ import { toDifferenceHash, type StoredPlan } from '../ticket/plan.ts';
 import { askQuestion } from '../ticket/question-store.ts';
 import { AppError } from '../lib/errors.ts';
 import type { AgentDeps, RunContext } from './deps.ts';
-import { applyPlan, type DraftOutcome } from './draft.ts';
+import { applyPlan, toDraftDeps, type DraftOutcome } from './draft.ts';
 import { investigate } from './investigate.ts';
 import type { AgentStateValue, AgentUpdate } from './state.ts';
 
@@ -45,13 +45,7 @@ async function draft(deps: AgentDeps, plan: StoredPlan, context: RunContext): Pr
     `${plan.ticketId}-draft`,
     async (workTree) => {
       try {
-        const { repo, synth, settings } = deps;
-        return await applyPlan(
-          { repo, synth, outputDir: settings.outputDir },
-          workTree,
-          plan.intent.steps,
-          context.signal,
-        );
+        return await applyPlan(toDraftDeps(deps), workTree, plan.intent.steps, context.signal);
       } catch (error) {
         // A path the guard refuses is the plan's fault, not ours.
         if (!isAppError(error, 'invalid_input') && !isAppError(error, 'forbidden')) throw error;

@@ -1,11 +1,14 @@
 import { findAffectedApplications } from '../argocd/affected.ts';
 import { toApplicationKey, type ApplicationRef } from '../argocd/application.ts';
-import { observeCommit, takeSnapshot, type ObservationProgress, type ApplicationSnapshot } from '../argocd/observe.ts';
+import type { ObservationProgress } from '../argocd/observation.ts';
+import { observeCommit } from '../argocd/observe.ts';
+import { takeSnapshot, type ApplicationSnapshot } from '../argocd/snapshot.ts';
 import type { Outcome } from '../argocd/outcome.ts';
 import { toIsoTime } from '../lib/clock.ts';
 import { AppError } from '../lib/errors.ts';
 import type { CommitSha } from '../lib/ids.ts';
-import type { ObjectRef } from '../manifest/object.ts';
+import { toRefLabel, type ObjectRef } from '../manifest/object.ts';
+import { bookEffect, settleEffect } from '../ticket/effect-store.ts';
 import type { TicketEventBody } from '../ticket/event.ts';
 import {
   listObservations,
@@ -85,7 +88,7 @@ async function findMissing(
     const names = [...known, ...missing.map(toApplicationKey)].join(' ');
     const awaited = added.filter((service) => !names.includes(service));
     if ((awaited.length === 0 && names !== '') || deps.clock.now() >= deadline) return;
-    await deps.clock.sleep(deps.settings.budgets.tickMs, context.signal);
+    await deps.clock.sleep(deps.settings.budgets.pollMs, context.signal);
   }
 }
 
@@ -126,9 +129,12 @@ async function observeOne(
       ...(isRevert ? {} : { expectedImages: expectedImages(plan, snapshot.application) }),
       budgets: isRevert ? deps.settings.budgets : budgets,
       policy: { mayRequestSync: deps.settings.mayRequestSync, mayTerminate: deps.settings.mayTerminate },
-      ticketId: state.ticketId,
+      mark: { name: 'tiphys-ticket', value: state.ticketId },
     },
-    async (progress) => await context.emit('observer', toProgressEvents(observation.application, progress)),
+    async (progress) => {
+      if (progress.type === 'action') await bookAction(deps, state, context, progress, pushed.head);
+      await context.emit('observer', [toProgressEvent(observation.application, progress)]);
+    },
     context.signal,
   );
   const key = { ticketId: state.ticketId, application: observation.application, commit: pushed.head };
@@ -148,18 +154,59 @@ function expectedImages(plan: StoredPlan, application: ApplicationRef): string[]
   return toChangedImages(plan.draft?.changes ?? [], application.name);
 }
 
-function toProgressEvents(application: string, progress: ObservationProgress): TicketEventBody[] {
+/** A sync or a termination is an effect: the intent is booked before it is sent, the answer after. */
+async function bookAction(
+  deps: AgentDeps,
+  state: AgentStateValue,
+  context: RunContext,
+  progress: Extract<ObservationProgress, { type: 'action' }>,
+  head: string,
+): Promise<void> {
+  const at = toIsoTime(deps.clock.now());
+  const naturalKey = `${toApplicationKey(progress.application)}@${head}/${progress.action}`;
+  if (progress.stage === 'before') await context.fence();
+  const { effect } = await bookEffect(deps.db.knex, {
+    id: deps.ids.next('effect'),
+    ticketId: state.ticketId,
+    kind: 'sync',
+    naturalKey,
+    intent: { action: progress.action, revision: progress.revision },
+    at,
+  });
+  if (progress.stage === 'before') return;
+  const outcome = { answer: progress.stage, text: progress.text };
+  await settleEffect(deps.db.knex, effect.id, { state: progress.stage === 'done' ? 'done' : 'failed', outcome, at });
+}
+
+function toProgressEvent(application: string, progress: ObservationProgress): TicketEventBody {
   switch (progress.type) {
     case 'sync': {
-      const { type: _, ...data } = progress;
-      return [{ type: 'sync', data: { application, ...data } }];
+      const { status, revision, operation, message } = progress;
+      return {
+        type: 'sync',
+        data: {
+          application,
+          status,
+          revision,
+          ...(operation === '' ? {} : { operationPhase: operation }),
+          ...(message === '' ? {} : { message }),
+        },
+      };
     }
     case 'health': {
-      const { type: _, ...data } = progress;
-      return [{ type: 'health', data: { application, ...data } }];
+      const resources = progress.unhealthy.map(({ object, status, message }) => ({
+        resource: toRefLabel(object),
+        health: status,
+        ...(message === '' ? {} : { message }),
+      }));
+      return { type: 'health', data: { application, status: progress.status, resources } };
     }
     case 'note':
-      return [{ type: 'note', data: { node: 'observer', text: `${application}: ${progress.text}` } }];
+      return { type: 'note', data: { node: 'observer', text: `${application}: ${progress.text}` } };
+    case 'action': {
+      const text = `${application}: ${progress.action} ${progress.stage}: ${progress.text}`;
+      return { type: 'note', data: { node: 'observer', text } };
+    }
   }
 }
 
@@ -172,7 +219,7 @@ function toVerdictEvent(application: string, commit: string, outcome: Outcome): 
       outcome: outcome.kind,
       ...(outcome.kind === 'failed' ? { reason: outcome.reason } : {}),
       sentence: outcome.sentence,
-      evidence: outcome.evidence.map((one) => ({ object: one.object, field: one.field, value: String(one.value) })),
+      evidence: outcome.evidence,
     },
   };
 }

@@ -1,5 +1,5 @@
 import { findAffectedApplications } from '../argocd/affected.ts';
-import { takeSnapshot } from '../argocd/observe.ts';
+import { takeSnapshot } from '../argocd/snapshot.ts';
 import { toIsoTime } from '../lib/clock.ts';
 import { AppError } from '../lib/errors.ts';
 import type { CommitSha } from '../lib/ids.ts';
@@ -12,7 +12,7 @@ import { nextRevision, savePlan } from '../ticket/plan-store.ts';
 import { toDifferenceHash, type StoredPlan } from '../ticket/plan.ts';
 import type { AgentDeps, RunContext } from './deps.ts';
 import { recordDeploys } from './deploys.ts';
-import { applyPlan } from './draft.ts';
+import { applyPlan, toDraftDeps } from './draft.ts';
 import { getPlan } from './executor.ts';
 import { parseManifests } from '../manifest/parse.ts';
 import { toServiceName } from '../manifest/rendered.ts';
@@ -102,7 +102,7 @@ async function makeChange(
   input: { plan: StoredPlan; base: CommitSha; key: string },
 ): Promise<MadeOutcome> {
   const { plan, base, key } = input;
-  const { repo, synth, settings } = deps;
+  const { repo } = deps;
   return await repo.withWorkTree(
     base,
     `${plan.ticketId}-push`,
@@ -110,7 +110,7 @@ async function makeChange(
       const commits: CommitSha[] = [];
       const events: TicketEventBody[] = [];
       const outcome = await applyPlan(
-        { repo, synth, outputDir: settings.outputDir },
+        toDraftDeps(deps),
         workTree,
         plan.intent.steps,
         context.signal,
@@ -302,17 +302,12 @@ async function askAgain(
   old: StoredPlan,
   base: CommitSha,
 ): Promise<AgentUpdate> {
-  const { repo, synth, settings } = deps;
+  const { repo } = deps;
   const again = await repo.withWorkTree(
     base,
     `${state.ticketId}-again`,
     async (workTree) => {
-      const outcome = await applyPlan(
-        { repo, synth, outputDir: settings.outputDir },
-        workTree,
-        old.intent.steps,
-        context.signal,
-      );
+      const outcome = await applyPlan(toDraftDeps(deps), workTree, old.intent.steps, context.signal);
       if (outcome.kind !== 'applied' || outcome.isEmpty) return undefined;
       const services = new Set(outcome.changes.map((change) => change.service));
       const objects = outcome.after

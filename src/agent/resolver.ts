@@ -1,5 +1,5 @@
 import { diagnose, toFingerprint } from '../argocd/diagnose.ts';
-import type { ApplicationSnapshot } from '../argocd/observe.ts';
+import type { ApplicationSnapshot } from '../argocd/snapshot.ts';
 import { inTransaction } from '../database/transaction.ts';
 import { toIsoTime } from '../lib/clock.ts';
 import { assertNever, AppError, toErrorMessage } from '../lib/errors.ts';
@@ -141,17 +141,15 @@ async function takeBack(
   });
   const { draft, review } = plan;
   if (draft === null || review === null) throw new AppError('internal', 'a push without a reviewed plan');
-  const decision = evaluatePolicy(
-    {
-      risk: review.risk,
-      changes: draft.changes,
-      environment: toEnvironment(draft.changes.flatMap((change) => change.after ?? change.before ?? [])),
-      findings: [],
-      at: deps.clock.now(),
-      purpose: 'revert',
-    },
-    deps.policy,
-  );
+  const decision = evaluatePolicy({
+    ...deps.policy,
+    risk: review.risk,
+    changes: draft.changes,
+    environment: toEnvironment(draft.changes.flatMap((change) => change.after ?? change.before ?? [])),
+    findings: [],
+    at: deps.clock.now(),
+    purpose: 'revert',
+  });
   const next: AgentUpdate = { failure, purpose: 'revert', decision: null };
   if (decision.decision === 'deny') {
     return {

@@ -17,7 +17,7 @@ import type { AgentDeps, RunContext } from './deps.ts';
 import { getPlan, refuseOrReplan } from './executor.ts';
 import { toEnvironment } from './facts.ts';
 import type { AgentStateValue, AgentUpdate } from './state.ts';
-import { applyPlan } from './draft.ts';
+import { applyPlan, toDraftDeps } from './draft.ts';
 import { parseManifests } from '../manifest/parse.ts';
 import { toServiceName } from '../manifest/rendered.ts';
 import { AppError } from '../lib/errors.ts';
@@ -54,17 +54,11 @@ interface Rendered {
 
 /** The checks read whole objects, Secrets included, which are never stored: so they are rendered once more. */
 async function renderAgain(deps: AgentDeps, plan: StoredPlan, context: RunContext): Promise<Rendered> {
-  const { repo, synth, settings } = deps;
   return await deps.repo.withWorkTree(
     plan.baseCommit as CommitSha,
     `${plan.ticketId}-check`,
     async (workTree) => {
-      const outcome = await applyPlan(
-        { repo, synth, outputDir: settings.outputDir },
-        workTree,
-        plan.intent.steps,
-        context.signal,
-      );
+      const outcome = await applyPlan(toDraftDeps(deps), workTree, plan.intent.steps, context.signal);
       if (outcome.kind !== 'applied')
         throw new AppError('internal', 'the plan that was drafted can no longer be applied');
       const services = new Set(outcome.changes.map((change) => change.service));
@@ -92,20 +86,18 @@ export async function reviewDraft(
   const environment = toEnvironment(touched);
   const risk = assessRisk({ changes: draft.changes, findings, environment });
   const { advice } = plan.intent;
-  const decision = evaluatePolicy(
-    {
-      risk,
-      changes: draft.changes,
-      environment,
-      findings,
-      at: deps.clock.now(),
-      purpose: 'plan',
-      ...(advice.probability === null
-        ? {}
-        : { memory: { probability: advice.probability, hold: advice.strategy === 'hold' } }),
-    },
-    deps.policy,
-  );
+  const decision = evaluatePolicy({
+    ...deps.policy,
+    risk,
+    changes: draft.changes,
+    environment,
+    findings,
+    at: deps.clock.now(),
+    purpose: 'plan',
+    ...(advice.probability === null
+      ? {}
+      : { memory: { probability: advice.probability, hold: advice.strategy === 'hold' } }),
+  });
   const changeHash = toChangeHash({
     steps: plan.intent.steps,
     baseCommit: plan.baseCommit,

@@ -109,13 +109,22 @@ export type ObservationProgress =
       message: string;
     }
   | { type: 'health'; application: ApplicationRef; status: string; unhealthy: UnhealthyObject[] }
-  | { type: 'note'; application: ApplicationRef; phase: ObservationPhase; text: string };
+  | { type: 'note'; application: ApplicationRef; phase: ObservationPhase; text: string }
+  /** Something is done to Argo CD: sent and waited for before, and again with the answer, so that it can be booked. */
+  | {
+      type: 'action';
+      application: ApplicationRef;
+      action: 'sync' | 'terminate';
+      stage: 'before' | 'done' | 'refused';
+      revision: string;
+      text: string;
+    };
 
 export type ObservationAction =
   | { type: 'refresh' }
   /** Empty `revision` means the application's own target. */
   | { type: 'sync'; revision: CommitSha | '' }
-  | { type: 'terminate'; object: string; message: string }
+  | { type: 'terminate'; object: string; message: string; startedAt: string }
   /** More must be read before anything can be said. */
   | { type: 'read'; what: FactName };
 

@@ -113,6 +113,30 @@ const statusSchema = z.looseObject({
     .transform((value) => value ?? { images: [] }),
 });
 
+const specSchema = z.looseObject({
+  project: text,
+  source: optional(sourceSchema),
+  sources: listOf(sourceSchema),
+  destination: optional(z.looseObject({ server: text, name: text, namespace: text })),
+  sourceHydrator: z.unknown().optional(),
+  syncPolicy: optional(
+    z.looseObject({
+      automated: optional(
+        z.looseObject({
+          prune: flag,
+          selfHeal: flag,
+          allowEmpty: flag,
+          /** Absent means on: writing `automated: {}` was the only switch before this field existed. */
+          enabled: z
+            .boolean()
+            .nullish()
+            .transform((value) => value ?? true),
+        }),
+      ),
+    }),
+  ),
+});
+
 export const applicationSchema = z.looseObject({
   metadata: z.looseObject({
     name: z.string(),
@@ -126,32 +150,7 @@ export const applicationSchema = z.looseObject({
       .nullish()
       .transform((value): Record<string, string> => value ?? {}),
   }),
-  spec: z
-    .looseObject({
-      project: text,
-      source: optional(sourceSchema),
-      sources: listOf(sourceSchema),
-      destination: optional(z.looseObject({ server: text, name: text, namespace: text })),
-      sourceHydrator: z.unknown().optional(),
-      syncPolicy: optional(
-        z.looseObject({
-          automated: optional(
-            z.looseObject({
-              prune: flag,
-              selfHeal: flag,
-              allowEmpty: flag,
-              /** Absent means on: writing `automated: {}` was the only switch before this field existed. */
-              enabled: z
-                .boolean()
-                .nullish()
-                .transform((value) => value ?? true),
-            }),
-          ),
-        }),
-      ),
-    })
-    .nullish()
-    .transform((value) => value ?? { project: '', sources: [] }),
+  spec: specSchema.nullish().transform((value) => value ?? specSchema.parse({})),
   operation: optional(operationSchema),
   status: statusSchema.nullish().transform((value) => value ?? statusSchema.parse({})),
 });

@@ -124,7 +124,7 @@ export function toSnapshot(
       listAllPods(tree).map(({ node, restarts, reason }) => [node.uid, { restarts, reason }] as const),
     ),
     images: status.summary.images,
-    hydrated: spec['sourceHydrator'] !== undefined && spec['sourceHydrator'] !== null,
+    hydrated: spec.sourceHydrator !== undefined && spec.sourceHydrator !== null,
     deleting: metadata.deletionTimestamp !== '',
   };
 }

@@ -1,7 +1,14 @@
 import { addService } from './edits/add-service.ts';
 import type { EditContext } from './edits/context.ts';
+import { expose } from './edits/expose.ts';
+import { removeService } from './edits/remove-service.ts';
+import { restart } from './edits/restart.ts';
 import { scale } from './edits/scale.ts';
+import { setConfig } from './edits/set-config.ts';
+import { setEnv } from './edits/set-env.ts';
 import { setImage } from './edits/set-image.ts';
+import { setResources } from './edits/set-resources.ts';
+import { setStrategy } from './edits/set-strategy.ts';
 import type { Edit } from './edit-kinds.ts';
 import { loadProject } from './project.ts';
 import type { Project } from './project.ts';
@@ -46,5 +53,19 @@ function dispatch(context: EditContext, edit: Edit): string {
       return setImage(context, edit);
     case 'scale':
       return scale(context, edit);
+    case 'set_env':
+      return setEnv(context, edit);
+    case 'set_resources':
+      return setResources(context, edit);
+    case 'expose':
+      return expose(context, edit);
+    case 'set_config':
+      return setConfig(context, edit);
+    case 'restart':
+      return restart(context, edit);
+    case 'set_strategy':
+      return setStrategy(context, edit);
+    case 'remove_service':
+      return removeService(context, edit);
   }
 }

@@ -35,6 +35,8 @@ export interface Project {
   services: readonly Service[];
   /** Charts whose name cannot be told without running the program, as `file:line`. */
   dynamicCharts: readonly string[];
+  /** What an import of a module of the repository ends in: `.ts`, `.js` or nothing. */
+  importEnding: '.ts' | '.js' | '';
   /** True for a path, relative to the repository, of a file that is there. */
   exists(path: string): boolean;
 }
@@ -67,7 +69,20 @@ export async function loadProject(dir: string): Promise<Project> {
   }
   const lookup: Modules = { get: (path) => modules.get(path), all: () => modules.values() };
   const { services, dynamicCharts } = findServices(compiler, lookup);
-  return { dir, config, compiler, modules: lookup, services, dynamicCharts, exists };
+  const importEnding = await findImportEnding(dir, modules);
+  return { dir, config, compiler, modules: lookup, services, dynamicCharts, importEnding, exists };
+}
+
+async function findImportEnding(dir: string, modules: ReadonlyMap<string, SourceModule>): Promise<'.ts' | '.js' | ''> {
+  const own = [...modules.values()]
+    .flatMap((module) => [...module.imports.values()])
+    .filter((from) => from.target !== undefined);
+  const [first] = own;
+  if (first !== undefined)
+    return first.specifier.endsWith('.ts') ? '.ts' : first.specifier.endsWith('.js') ? '.js' : '';
+  // Nothing to go by yet: an ES module run by Node itself names its files in full, a CommonJS one does not.
+  const manifest = await readFile(join(dir, 'package.json'), 'utf8').catch(() => '');
+  return /"type"\s*:\s*"module"/.test(manifest) ? '.ts' : '';
 }
 
 async function listSources(dir: string): Promise<string[]> {

@@ -217,3 +217,8 @@ export function listCalls(
     return mine ? [{ module, node, frame, method }] : [];
   });
 }
+
+/** The constructs of all services. */
+export function listWholeProject(project: Project): ConstructNode[] {
+  return project.services.flatMap((service) => listConstructs(project, service));
+}

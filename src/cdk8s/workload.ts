@@ -32,7 +32,10 @@ export function findService(project: Project, name: string): Service {
     throw notFound(`service ${name}`, names);
   }
   if (matches.length > 1)
-    throw ambiguous(`service ${name} is made ${matches.length} times`, matches.map(({ call }) => toWhere(call.module, call.node)));
+    throw ambiguous(
+      `service ${name} is made ${matches.length} times`,
+      matches.map(({ call }) => toWhere(call.module, call.node)),
+    );
   return service;
 }
 
@@ -41,7 +44,12 @@ export function listWorkloads(project: Project, service: Service): ConstructNode
 }
 
 /** The workload an edit means: the one named, the only one, or the one called like the service. */
-export function findWorkload(project: Project, service: Service, wanted: string | undefined, kinds: readonly string[]): ConstructNode {
+export function findWorkload(
+  project: Project,
+  service: Service,
+  wanted: string | undefined,
+  kinds: readonly string[],
+): ConstructNode {
   const all = listWorkloads(project, service);
   const labels = all.map((workload) => `${workload.kind} ${workload.name}`);
   if (all.length === 0)
@@ -61,7 +69,10 @@ export function findWorkload(project: Project, service: Service, wanted: string 
   if (fitting.length === 1) return first;
   const same = fitting.filter((workload) => workload.name === service.name);
   if (same.length === 1 && same[0] !== undefined) return same[0];
-  throw ambiguous(`workload of ${service.name}`, fitting.map((workload) => workload.name));
+  throw ambiguous(
+    `workload of ${service.name}`,
+    fitting.map((workload) => workload.name),
+  );
 }
 
 function requireKind(workload: ConstructNode, kinds: readonly string[]): ConstructNode {
@@ -108,7 +119,12 @@ export function listContainers(project: Project, workload: ConstructNode): Conta
 }
 
 /** The container an edit means: the one named, the only one, or the one called like workload or service. */
-export function findContainer(project: Project, service: Service, workload: ConstructNode, wanted: string | undefined): Container {
+export function findContainer(
+  project: Project,
+  service: Service,
+  workload: ConstructNode,
+  wanted: string | undefined,
+): Container {
   const all = listContainers(project, workload);
   const names = all.map((container) => container.name);
   const where = toWhere(workload.module, workload.node);
@@ -129,7 +145,10 @@ export function findContainer(project: Project, service: Service, workload: Cons
     const same = main.find((container) => container.name === name);
     if (same !== undefined) return same;
   }
-  throw ambiguous(`container of ${workload.kind} ${workload.name}`, main.map((container) => container.name));
+  throw ambiguous(
+    `container of ${workload.kind} ${workload.name}`,
+    main.map((container) => container.name),
+  );
 }
 
 /** Sets fields of a workload, whose properties may not be there yet. */
@@ -147,7 +166,11 @@ export function setFields(writing: Writing, workload: ConstructNode, assignments
 }
 
 /** What can be read of a field without running the program. */
-export function readField(project: Project, object: ObjectPlace, path: readonly string[]): string | number | boolean | undefined {
+export function readField(
+  project: Project,
+  object: ObjectPlace,
+  path: readonly string[],
+): string | number | boolean | undefined {
   const place = findPath(project.modules, object, path);
   if (place === undefined) return undefined;
   const result = evaluate(project.modules, place);

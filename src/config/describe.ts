@@ -14,10 +14,15 @@ export function toConfigReference(): string {
     `\`${variable}\``,
     setting.default === null ? '' : `\`${JSON.stringify(setting.default)}\``,
     setting.allowed,
-    setting.sensitive === undefined ? setting.doc : `${setting.doc} Never shown.`,
+    `${setting.doc}${toSecrecy(setting.sensitive)}`,
   ]);
   const lines = [['Key', 'Variable', 'Default', 'Allowed', 'Meaning'], ['-', '-', '-', '-', '-'], ...rows];
   return lines.map((cells) => `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`).join('\n');
+}
+
+function toSecrecy(sensitive: 'all' | 'url' | undefined): string {
+  if (sensitive === undefined) return '';
+  return sensitive === 'all' ? ' Never shown.' : ' Shown without the password in it.';
 }
 
 function toCell(value: unknown): string {

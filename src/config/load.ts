@@ -17,7 +17,7 @@ export interface LoadOptions {
 }
 
 /** Where one value came from. */
-export interface Provenance {
+interface Provenance {
   key: string;
   variable: string;
   /** Masked where it is a secret. */

@@ -11,7 +11,7 @@ export function checkRules(config: Config): RuleViolation[] {
   return [...checkServer(config), ...checkDatabase(config), ...checkTargets(config), ...checkModel(config)];
 }
 
-export function isLoopback(host: string): boolean {
+function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || host === '[::1]' || /^127(?:\.\d{1,3}){3}$/.test(host);
 }
 

@@ -5,7 +5,10 @@ const SECOND_MS = 1_000;
 const MINUTE_MS = 60 * SECOND_MS;
 const DAY_SECONDS = 86_400;
 
-const httpUrl = { test: (value: string) => isUrl(value, ['http:', 'https:']), allowed: 'an http:// or https:// URL' };
+const httpUrl = {
+  test: (value: string) => isUrl(value, ['http:', 'https:']),
+  allowed: 'an http:// or https:// URL without a user in it',
+};
 const origin = {
   test: (value: string) => isUrl(value, ['http:', 'https:']),
   allowed: 'origins such as https://example.org',
@@ -61,7 +64,10 @@ export const SETTINGS = {
     authorEmail: text('E-mail address in commits.', 'tiphys@localhost'),
   },
   argocd: {
-    server: optionalText('Address of the Argo CD API server. Not set: a sandbox is started.', { matches: httpUrl }),
+    server: optionalText('Address of the Argo CD API server. Not set: a sandbox is started.', {
+      matches: httpUrl,
+      sensitive: 'url',
+    }),
     token: optionalText('API token of an Argo CD account.', { sensitive: 'all' }),
     username: optionalText('Argo CD user to sign in as, where there is no token.'),
     password: optionalText('Password of that user.', { sensitive: 'all' }),
@@ -79,6 +85,7 @@ export const SETTINGS = {
     ),
     baseUrl: optionalText('Address of the OpenAI-compatible API, such as http://localhost:11434/v1.', {
       matches: httpUrl,
+      sensitive: 'url',
     }),
     apiKey: optionalText('Key for that API.', { sensitive: 'all' }),
     model: optionalText('Name of the model.'),

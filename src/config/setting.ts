@@ -11,7 +11,7 @@ export interface Setting<T> {
   sensitive?: 'all' | 'url';
 }
 
-export type Sensitive = Pick<Setting<unknown>, 'sensitive'>;
+type Sensitive = Pick<Setting<unknown>, 'sensitive'>;
 
 interface Range {
   min?: number;

@@ -1,103 +1,102 @@
-import type { Scope } from './facts.ts';
-import { toScopeKey } from './facts.ts';
-import type { Prediction, RiskInput, RiskSignal } from './risk.ts';
-import type { ServiceState } from './service-state.ts';
-import { betaQuantile, toLogit, toProbability } from './statistics.ts';
+import type { BaseForecast, BaseRate } from './base-rate.ts';
+import { createBaseRate, forecastBase, learnBase } from './base-rate.ts';
+import { FEATURES, toFeatures } from './features.ts';
+import type { Observation } from './features.ts';
+import type { OnlineLogistic } from './logistic.ts';
+import { averagedProbability, createLogistic, learnLogistic, scoreOf, varianceOf } from './logistic.ts';
+import type { Mixture } from './mixture.ts';
+import { createMixture, learnMixture, mix } from './mixture.ts';
+import { toLogit, toProbability } from './statistics.ts';
 
-const HOUR_MS = 3_600_000;
-const BURST_MS = 3 * HOUR_MS;
-/** Before anything is known one deploy in fifty fails, as if 20 deploys had been seen. */
-const START_RATE = 0.02;
-const START_WEIGHT = 20;
-/** How many deploys of its own a service needs before it counts as much as its environment. */
-const PRIOR_WEIGHT = 15;
-
-interface KnownFailure {
-  atMs: number;
-  environment: string;
-  key: string;
+/** What is learned about one environment. Nothing in it comes from another one. Plain data. */
+export interface EnvironmentModel {
+  base: BaseRate;
+  logistic: OnlineLogistic;
+  mixture: Mixture;
 }
 
-export interface Estimator {
-  predict(input: RiskInput, state: ServiceState | undefined): Prediction & { signals: RiskSignal[] };
-  learn(scope: Scope, atMs: number, failed: boolean): void;
+/** A prediction with all that is needed to learn from its outcome later. */
+export interface Forecast {
+  probability: number;
+  low: number;
+  high: number;
+  base: BaseForecast;
+  features: Float64Array;
+  /** Log-odds of the part that is the service's own, before its signals. */
+  offset: number;
+  /** Plain rate, mixed rate, own rate, signals; in the order of the mixture. */
+  opinions: [number, number, number, number];
+  /** Added by other services that are deploying too. */
+  beside: number;
 }
 
-export function createEstimator(): Estimator {
-  const environments = new Map<string, { deploys: number; failures: number }>();
-  let failures: KnownFailure[] = [];
+const OPINION_PRIOR = [0.1, 0.4, 0.05, 0.45];
+const OWN_WEIGHT = 20;
+const EIGHTY_PERCENT = 1.2816;
+const FLOOR = 1e-5;
 
-  const baseRate = (environment: string) => {
-    const known = environments.get(environment) ?? { deploys: 0, failures: 0 };
-    return (known.failures + START_RATE * START_WEIGHT) / (known.deploys + START_WEIGHT);
-  };
-  const countBurst = (input: RiskInput): number => {
-    const key = toScopeKey(input.scope);
-    const others = new Set<string>();
-    for (const failure of failures)
-      if (
-        failure.atMs > input.atMs - BURST_MS &&
-        failure.environment === input.scope.environment &&
-        failure.key !== key
-      )
-        others.add(failure.key);
-    return others.size;
-  };
+export function createEnvironmentModel(): EnvironmentModel {
+  return { base: createBaseRate(), logistic: createLogistic(FEATURES), mixture: createMixture(OPINION_PRIOR) };
+}
 
+/**
+ * How likely a deploy fails: a systemic part that spares nobody, beside a part of the service's own. The own part has three
+ * opinions (the environment's rate, the service's rate, the signals), trusted by how well each foretold before.
+ * @param beside probability that another service deploying just now makes it fail; 0 without a confirmed pattern
+ */
+export function forecast(model: EnvironmentModel, seen: Observation, atMs: number, beside: number): Forecast {
+  const base = forecastBase(model.base);
+  const own = base.rate - base.systemic;
+  const offset = toLogit(own);
+  const features = toFeatures(seen, atMs, base.rate);
+  const score = scoreOf(model.logistic, features);
+  const variance = Math.max(0, varianceOf(model.logistic, features, new Float64Array(features.length)));
+  const either = (probability: number) => 1 - (1 - probability) * (1 - base.systemic);
+  const slow = seen.state?.slow ?? { deploys: 0, failures: 0 };
+  const opinions: Forecast['opinions'] = [
+    base.opinions[0],
+    base.rate,
+    either((slow.failures + own * OWN_WEIGHT) / (slow.deploys + OWN_WEIGHT)),
+    either(averagedProbability(offset + score, variance)),
+  ];
+  const alone = mix(model.mixture, opinions);
+  const probability = clamp(1 - (1 - alone) * (1 - beside));
+  const sd = spreadOf(model, opinions, alone, variance);
+  const logit = toLogit(probability);
   return {
-    predict: (input, state) => {
-      const base = baseRate(input.scope.environment);
-      const signals: RiskSignal[] = [];
-      let logit = toLogit(base);
-      let weight = PRIOR_WEIGHT;
-      if (state !== undefined && state.deploys > 0) {
-        const slow = (state.slow.failures + base * PRIOR_WEIGHT) / (state.slow.deploys + PRIOR_WEIGHT);
-        const effect = toLogit(slow) - logit;
-        logit += effect;
-        weight += state.slow.deploys;
-        signals.push({
-          name: 'own_history',
-          effect,
-          detail: `${state.failures} of ${state.deploys} deploys of ${input.scope.service} in ${input.scope.environment} failed.`,
-        });
-      }
-      if (state !== undefined && state.run > 0) {
-        const effect = 1.2 + 0.5 * Math.min(3, state.run);
-        logit += effect;
-        signals.push({
-          name: 'last_failed',
-          effect,
-          detail: state.run === 1 ? 'The last deploy failed.' : `The last ${state.run} deploys failed.`,
-        });
-      }
-      const burst = countBurst(input);
-      if (burst >= 2) {
-        const effect = 0.5 * Math.min(4, burst - 1);
-        logit += effect;
-        signals.push({
-          name: 'fleet_burst',
-          effect,
-          detail: `${burst} other services in ${input.scope.environment} failed in the last 3 hours.`,
-        });
-      }
-      const probability = toProbability(logit);
-      signals.sort((a, b) => Math.abs(b.effect) - Math.abs(a.effect));
-      return {
-        probability,
-        low: Math.min(probability, betaQuantile(0.1, probability * weight, (1 - probability) * weight)),
-        high: Math.max(probability, betaQuantile(0.9, probability * weight, (1 - probability) * weight)),
-        signals,
-      };
-    },
-    learn: (scope, atMs, failed) => {
-      const known = environments.get(scope.environment) ?? { deploys: 0, failures: 0 };
-      known.deploys += 1;
-      if (failed) {
-        known.failures += 1;
-        failures = failures.filter((failure) => failure.atMs > atMs - BURST_MS);
-        failures.push({ atMs, environment: scope.environment, key: toScopeKey(scope) });
-      }
-      environments.set(scope.environment, known);
-    },
+    probability,
+    low: toProbability(logit - EIGHTY_PERCENT * sd),
+    high: toProbability(logit + EIGHTY_PERCENT * sd),
+    base,
+    features,
+    offset,
+    opinions,
+    beside,
   };
+}
+
+/** How unsure the prediction is, in log-odds: of the environment's rate, of the coefficients, and among the opinions. */
+function spreadOf(model: EnvironmentModel, opinions: readonly number[], mixed: number, variance: number): number {
+  const center = toLogit(clamp(mixed));
+  let apart = 0;
+  opinions.forEach((opinion, index) => {
+    apart += (model.mixture.weights[index] ?? 0) * (toLogit(clamp(opinion)) - center) ** 2;
+  });
+  const trust = model.mixture.weights[3] ?? 0;
+  return Math.sqrt(1 / (model.base.failures + 1) + trust * variance + apart);
+}
+
+/** Learns how a forecast came out. @param others failures of the environment known within the hour before */
+export function learnForecast(model: EnvironmentModel, made: Forecast, failed: boolean, others: number): void {
+  // Failures that come together have one cause: the tenth in an hour tells a tenth of what the first told.
+  const weight = failed ? 1 / (1 + others) : 1;
+  // A failure that a known pattern explains is not held against the rest.
+  const unexplained = failed ? 1 - made.beside / Math.max(made.probability, made.beside) : 1;
+  learnMixture(model.mixture, made.opinions, failed, weight * unexplained);
+  learnLogistic(model.logistic, made.features, made.offset, failed, weight * unexplained);
+  learnBase(model.base, made.base, failed, weight * unexplained, others);
+}
+
+function clamp(probability: number): number {
+  return Math.min(1 - FLOOR, Math.max(FLOOR, probability));
 }

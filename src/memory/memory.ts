@@ -1,14 +1,12 @@
 import { AppError } from '../lib/errors.ts';
 import type { MemoryContext } from './context.ts';
 import { toMemoryContext } from './context.ts';
-import { createEstimator } from './estimator.ts';
 import type { DeployFact, DeployRecord, OutcomeFact, Scope } from './facts.ts';
-import { isFailure, toScopeKey } from './facts.ts';
+import { toScopeKey } from './facts.ts';
 import type { MemoryGraph } from './graph.ts';
 import { toMemoryGraph } from './graph.ts';
+import { createProjection } from './projection.ts';
 import type { Prediction, RiskAssessment, RiskInput } from './risk.ts';
-import type { ServiceState } from './service-state.ts';
-import { addEnd, addStart, createServiceState } from './service-state.ts';
 import type { CostTable, StrategyChoice, StrategyInput } from './strategy.ts';
 import { chooseStrategy } from './strategy.ts';
 
@@ -39,21 +37,17 @@ export interface DeployMemory {
 
 export function createDeployMemory(options: { costs?: CostTable } = {}): DeployMemory {
   const costs = options.costs ?? {};
-  const services = new Map<string, ServiceState>();
-  const pending = new Map<string, DeployRecord>();
-  const estimator = createEstimator();
-  const find = (scope: Scope) => services.get(toScopeKey(scope));
+  const projection = createProjection();
 
   const assess = (input: RiskInput): RiskAssessment => {
-    const state = find(input.scope);
-    const { probability, low, high, signals } = estimator.predict(input, state);
+    const { made, signals, state } = projection.assess(input);
     const failure = state?.lastFailure;
     return {
       scope: input.scope,
       atMs: input.atMs,
-      probability,
-      low,
-      high,
+      probability: made.probability,
+      low: made.low,
+      high: made.high,
       signals,
       deploys: state?.deploys ?? 0,
       failures: state?.failures ?? 0,
@@ -75,30 +69,14 @@ export function createDeployMemory(options: { costs?: CostTable } = {}): DeployM
 
   return {
     recordDeploy: (fact) => {
-      if (pending.has(fact.id))
+      if (projection.isOpen(fact.id))
         throw new AppError('conflict', `deploy ${fact.id} was recorded before`, {
           hint: 'Give every deploy its own id.',
         });
-      const key = toScopeKey(fact);
-      const { probability, low, high } = estimator.predict(toRiskInput(fact), services.get(key));
-      const state = services.get(key) ?? createServiceState(fact);
-      services.set(key, state);
-      const record: DeployRecord = { deploy: fact };
-      pending.set(fact.id, record);
-      addStart(state, record);
+      const { probability, low, high } = projection.addDeploy(fact);
       return { probability, low, high };
     },
-    recordOutcome: (fact) => {
-      const record = pending.get(fact.deployId);
-      if (record === undefined) return false;
-      pending.delete(fact.deployId);
-      record.outcome = fact;
-      const state = find(record.deploy);
-      if (state !== undefined) addEnd(state, record.deploy, fact);
-      const failed = isFailure(fact.outcome);
-      if (failed !== undefined) estimator.learn(record.deploy, fact.atMs, failed);
-      return true;
-    },
+    recordOutcome: (fact) => projection.addOutcome(fact),
     assess,
     choose,
     context: (scope, atMs, input = {}) => {
@@ -119,24 +97,13 @@ export function createDeployMemory(options: { costs?: CostTable } = {}): DeployM
         ...(input.freeze === undefined ? {} : { freeze: input.freeze }),
         ...(input.override === undefined ? {} : { override: input.override }),
       });
-      return toMemoryContext(risk, choice, [], find(scope));
+      return toMemoryContext(risk, choice, [], projection.find(toScopeKey(scope)));
     },
     history: (scope, limit) =>
-      (find(scope)?.recent ?? [])
-        .slice()
+      (projection.find(toScopeKey(scope))?.recent ?? [])
+        .slice(-Math.max(0, limit) || Number.POSITIVE_INFINITY)
         .reverse()
-        .slice(0, limit)
         .map((record) => ({ ...record })),
-    graph: () => toMemoryGraph(services.values()),
-  };
-}
-
-function toRiskInput(fact: DeployFact): RiskInput {
-  return {
-    scope: fact,
-    atMs: fact.startedAtMs,
-    changeKind: fact.changeKind,
-    ...(fact.version === undefined ? {} : { version: fact.version }),
-    ...(fact.size === undefined ? {} : { size: fact.size }),
+    graph: () => toMemoryGraph(projection.states()),
   };
 }

@@ -2,13 +2,14 @@ import type { DeployFact, DeployRecord, FailureFingerprint, OutcomeFact, Scope, 
 import { isFailure } from './facts.ts';
 
 /** How many deploys of a scope are kept in full; older ones live on in the counts. */
-const RECENT = 64;
+const RECENT = 32;
+const DAY_MS = 86_400_000;
+/** Different failures kept per scope; the least recent goes first. */
+const MAX_PATTERNS = 64;
 
 /** Deploys after which half of what was learned is forgotten. Counted in deploys, so that a quiet service keeps its memory. */
-export const FAST_HALF_LIFE = 5;
-export const SLOW_HALF_LIFE = 80;
-const FAST_DECAY = 0.5 ** (1 / FAST_HALF_LIFE);
-const SLOW_DECAY = 0.5 ** (1 / SLOW_HALF_LIFE);
+const FAST_DECAY = 0.5 ** (1 / 5);
+const SLOW_DECAY = 0.5 ** (1 / 80);
 
 /** Counts that fade: `deploys` deploys of which `failures` failed, the older ones counting less. */
 export interface FadingCount {
@@ -24,7 +25,7 @@ export interface FailurePattern {
   lastDeployId: string;
 }
 
-/** Everything remembered about one scope. */
+/** Everything remembered about one scope. Plain data, so that it can be written down and read back. */
 export interface ServiceState {
   scope: Scope;
   /** Deploys begun. */
@@ -36,23 +37,27 @@ export interface ServiceState {
   run: number;
   fast: FadingCount;
   slow: FadingCount;
-  lastStartedAtMs?: number;
-  lastVersion?: string;
   lastStrategy?: Strategy;
   lastFailure?: DeployRecord;
   /** Oldest first. */
   recent: DeployRecord[];
   patterns: Map<string, FailurePattern>;
+  /** Start times within a day before the newest one. */
+  startsMs: number[];
+  /** Version to when it was first deployed here, oldest first. */
+  versions: Map<string, number>;
+  failedVersions: Map<string, number>;
+  lastVersion?: string;
+  lastWasOlder: boolean;
+  lastOlderAtMs: number;
+  shapes: Map<string, number>;
+  shapeTotal: number;
 }
 
 export function createServiceState(scope: Scope): ServiceState {
+  const { cluster, environment, namespace, service } = scope;
   return {
-    scope: {
-      cluster: scope.cluster,
-      environment: scope.environment,
-      namespace: scope.namespace,
-      service: scope.service,
-    },
+    scope: { cluster, environment, namespace, service },
     started: 0,
     deploys: 0,
     failures: 0,
@@ -61,25 +66,33 @@ export function createServiceState(scope: Scope): ServiceState {
     slow: { deploys: 0, failures: 0 },
     recent: [],
     patterns: new Map(),
+    startsMs: [],
+    versions: new Map(),
+    failedVersions: new Map(),
+    lastWasOlder: false,
+    lastOlderAtMs: Number.NEGATIVE_INFINITY,
+    shapes: new Map(),
+    shapeTotal: 0,
   };
 }
 
 export function addStart(state: ServiceState, record: DeployRecord): void {
-  const { deploy } = record;
+  const { startedAtMs, strategy } = record.deploy;
   state.started += 1;
-  state.lastStartedAtMs = deploy.startedAtMs;
-  if (deploy.version !== undefined) state.lastVersion = deploy.version;
-  state.lastStrategy = deploy.strategy;
+  state.lastStrategy = strategy;
+  while (state.startsMs.length > 0 && (state.startsMs[0] ?? 0) <= startedAtMs - DAY_MS) state.startsMs.shift();
+  state.startsMs.push(startedAtMs);
   state.recent.push(record);
   if (state.recent.length > RECENT) state.recent.shift();
 }
 
-export function addEnd(state: ServiceState, deploy: DeployFact, outcome: OutcomeFact): void {
+/** @param weight what a failure is worth as evidence against this service; less where others failed with it */
+export function addEnd(state: ServiceState, deploy: DeployFact, outcome: OutcomeFact, weight: number): void {
   const failed = isFailure(outcome.outcome);
   if (failed === undefined) return;
   state.deploys += 1;
-  fade(state.fast, FAST_DECAY, failed);
-  fade(state.slow, SLOW_DECAY, failed);
+  fade(state.fast, FAST_DECAY, failed ? weight : 0);
+  fade(state.slow, SLOW_DECAY, failed ? weight : 0);
   if (!failed) {
     state.run = 0;
     return;
@@ -87,23 +100,26 @@ export function addEnd(state: ServiceState, deploy: DeployFact, outcome: Outcome
   state.failures += 1;
   state.run += 1;
   state.lastFailure = { deploy, outcome };
-  const { fingerprint } = outcome;
-  if (fingerprint !== undefined) addPattern(state, fingerprint, deploy.id, outcome.atMs);
+  if (outcome.fingerprint !== undefined) addPattern(state, outcome.fingerprint, deploy.id, outcome.atMs);
 }
 
 function addPattern(state: ServiceState, fingerprint: FailureFingerprint, deployId: string, atMs: number): void {
   const key = `${fingerprint.class}\n${fingerprint.signature}`;
   const known = state.patterns.get(key);
-  if (known === undefined) {
-    state.patterns.set(key, { fingerprint, count: 1, firstAtMs: atMs, lastAtMs: atMs, lastDeployId: deployId });
-    return;
-  }
-  known.count += 1;
-  known.lastAtMs = atMs;
-  known.lastDeployId = deployId;
+  // Taken out and put back, so that the map is in order of the last time seen.
+  state.patterns.delete(key);
+  state.patterns.set(key, {
+    fingerprint,
+    count: (known?.count ?? 0) + 1,
+    firstAtMs: known?.firstAtMs ?? atMs,
+    lastAtMs: atMs,
+    lastDeployId: deployId,
+  });
+  const oldest = state.patterns.keys().next();
+  if (state.patterns.size > MAX_PATTERNS && oldest.done !== true) state.patterns.delete(oldest.value);
 }
 
-function fade(count: FadingCount, decay: number, failed: boolean): void {
+function fade(count: FadingCount, decay: number, failures: number): void {
   count.deploys = count.deploys * decay + 1;
-  count.failures = count.failures * decay + (failed ? 1 : 0);
+  count.failures = count.failures * decay + failures;
 }

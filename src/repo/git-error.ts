@@ -53,6 +53,11 @@ function readGitFault(stderr: string): GitFault {
   return { kind: found?.[0] ?? 'other', reason: toReason(stderr) };
 }
 
+/** git leaves a branch where it was when the remote is shallow, and calls that a success. */
+export function saysShallow(result: GitResult): boolean {
+  return /shallow roots are not allowed|shallow update not allowed/.test(result.stderr);
+}
+
 /**
  * The error for a command that failed where it should not have. `doing` completes the sentence "could not ...".
  * Connection faults are retryable `git_unavailable`; a refusal is `git_rejected`.

@@ -1,4 +1,4 @@
-import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { createBareRepo } from '../../test/support/git-fixture.ts';
@@ -103,18 +103,31 @@ describe('opening', () => {
     expect(await repo.readFile(await repo.fetch(), 'README.md')).toBe('hi\n');
   });
 
-  it('clears what a dead clone or a lock left behind', async () => {
+  it('cleans up after a process that was killed, and only then', async () => {
     const bare = await makeBare();
     const dir = await makeTempDir();
-    await openTestRepo(bare.url, { dir });
-    const [root = ''] = await readdir(dir);
-    await writeFile(join(dir, root, 'mirror.git', 'packed-refs.lock'), '');
-    await writeFile(join(dir, root, 'mirror.git', 'refs/remotes/origin/main.lock'), '');
-    await mkdir(join(dir, root, 'mirror.git.new-00000000'));
-    await bare.commit({ a: 'b' });
     const repo = await openTestRepo(bare.url, { dir });
-    expect(await repo.fetch()).toBe(await bare.head());
-    expect(await readdir(join(dir, root))).not.toContain('mirror.git.new-00000000');
+    const [root = ''] = await readdir(dir);
+    const mirrorDir = join(dir, root, 'mirror.git');
+    // Nobody removes what a process that still runs, this one, is working with.
+    await repo.withWorkTree(await repo.fetch(), 'alive', async (tree) => {
+      await writeFile(join(mirrorDir, 'refs/remotes/origin/main.lock'), '');
+      await (await openTestRepo(bare.url, { dir })).log({ limit: 1 });
+      expect(await tree.read('README.md')).toBe('hi\n');
+      expect(await tree.head()).toBe(tree.base);
+    });
+    const [own = ''] = await readdir(join(dir, root, 'trees'));
+    // A process id with another start time: the same id, of an earlier life.
+    const dead = `${own.split('-')[0]}-1`;
+    await rename(join(dir, root, 'trees', own), join(dir, root, 'trees', dead));
+    await mkdir(join(dir, root, 'trees', dead, 'tkt_1.abcdef'));
+    await writeFile(join(mirrorDir, 'packed-refs.lock'), '');
+    await mkdir(`${mirrorDir}.new-00000000`);
+    await bare.commit({ a: 'b' });
+    const again = await openTestRepo(bare.url, { dir });
+    expect(await again.fetch()).toBe(await bare.head());
+    expect(await readdir(join(dir, root, 'trees'))).toEqual([own]);
+    expect((await readdir(join(dir, root))).sort()).toEqual(['home', 'mirror.git', 'trees']);
   });
 });
 

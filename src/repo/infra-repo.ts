@@ -9,12 +9,12 @@ import type { GitCredentials } from './credentials.ts';
 import { createGit, type Git } from './git.ts';
 import { toGitError } from './git-error.ts';
 import { drawGraph, findCommitsByTrailer, listCommits, type CommitInfo } from './history.ts';
-import { openMirror, type Mirror } from './mirror.ts';
+import { openMirror, removeLeftovers, type Mirror } from './mirror.ts';
 import { parseRepoPath } from './paths.ts';
 import { createPush, type Push } from './push.ts';
 import { parseBranchName, parseRepoUrl } from './repo-url.ts';
 import type { ChangeLimits } from './stage.ts';
-import { removeDeadWorkTrees, withWorkTree, type WorkTree } from './work-tree.ts';
+import { claimWorkTrees, withWorkTree, type WorkTree } from './work-tree.ts';
 
 export interface RepoOptions {
   /** `https://`, `http://`, `ssh://`, `user@host:path`, `file://` or an absolute path; never with a password in it. */
@@ -86,12 +86,12 @@ export async function openInfraRepo(options: RepoOptions): Promise<InfraRepo> {
   const { clock } = options;
   const mirror = await openMirror({ git, url, branch, gitDir: join(root, 'mirror.git'), clock, logger });
   const trees = { git, mirror, treesDir: join(root, 'trees'), author, limits, clock, logger };
-  await removeDeadWorkTrees(trees);
-  // No maintenance runs on its own beside our commands; here nothing else is going on. Mostly it finds nothing to do.
-  await git.run(['-c', 'gc.auto=3000', '-c', 'gc.autoDetach=false', 'gc', '--auto', '--quiet'], {
-    gitDir: mirror.gitDir,
-    timeoutMs: 600_000,
-  });
+  if (await claimWorkTrees(trees)) {
+    await removeLeftovers(mirror.gitDir);
+    // No maintenance runs on its own beside our commands; here nothing else is going on. Mostly it finds nothing to do.
+    const args = ['-c', 'gc.auto=3000', '-c', 'gc.autoDetach=false', 'gc', '--auto', '--quiet'];
+    await git.run(args, { gitDir: mirror.gitDir, timeoutMs: 600_000 });
+  }
   const history = { git, gitDir: mirror.gitDir, from: mirror.ref };
   return {
     url: url.given,

@@ -1,12 +1,12 @@
-import { mkdir, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import type { Clock } from '../lib/clock.ts';
 import { AppError, isAppError } from '../lib/errors.ts';
 import { parseCommitSha, randomHex, type CommitSha } from '../lib/ids.ts';
 import type { Logger } from '../lib/logger.ts';
 import { retry } from '../lib/retry.ts';
 import type { Git } from './git.ts';
-import { toGitError } from './git-error.ts';
+import { saysShallow, toGitError } from './git-error.ts';
 import { createMutex, type Mutex } from './mutex.ts';
 import type { RepoUrl } from './repo-url.ts';
 
@@ -41,9 +41,9 @@ const CLONE_TIMEOUT_MS = 1_800_000;
 
 // The mirror's own configuration is written by us at every opening: what somebody else put there is gone.
 const CONFIG = '[core]\n\trepositoryformatversion = 0\n\tfilemode = true\n\tbare = true\n[gc]\n\tauto = 0\n';
-// Bytes are taken as they stand in the repository: no filter drivers, no line-end conversion, no expanded keywords.
+// Bytes are taken as they stand in the repository: no filter or merge drivers, no line-end conversion, no expanded keywords.
 // This file has the last word over the `.gitattributes` of the repository.
-const ATTRIBUTES = '* -filter -text -ident -working-tree-encoding !eol\n';
+const ATTRIBUTES = '* -filter -text -ident -working-tree-encoding !eol !merge\n';
 
 /** Opens the mirror; makes it, with a first fetch, where there is none or where it is broken. */
 export async function openMirror(options: MirrorOptions): Promise<Mirror> {
@@ -63,7 +63,10 @@ export async function openMirror(options: MirrorOptions): Promise<Mirror> {
     if (made.exitCode !== 0) throw toGitError('make the mirror', made);
     await settle(fresh);
     await createMirror({ ...options, gitDir: fresh }, CLONE_TIMEOUT_MS).fetch();
-    await rename(fresh, gitDir);
+    await rename(fresh, gitDir).catch(async (error: unknown) => {
+      // Somebody else was faster; theirs is as good.
+      if (!(await isPresent(join(gitDir, 'HEAD')))) throw error;
+    });
   } finally {
     await rm(fresh, { recursive: true, force: true });
   }
@@ -76,8 +79,6 @@ async function settle(gitDir: string): Promise<void> {
   await writeFile(join(gitDir, 'config'), CONFIG);
   await writeFile(join(gitDir, 'info', 'attributes'), ATTRIBUTES);
   await rm(join(gitDir, 'config.worktree'), { force: true });
-  // Left behind by a process that died while it wrote a reference or the packed ones.
-  await rm(join(gitDir, 'packed-refs.lock'), { force: true });
 }
 
 async function isUsable(options: MirrorOptions, mirror: Mirror): Promise<boolean> {
@@ -98,7 +99,7 @@ function createMirror(options: MirrorOptions, timeoutMs?: number): Mirror {
     args.push('--', url.remote, `+refs/heads/${branch}:${ref}`);
     const run = { gitDir, remote: true, signal, ...(timeoutMs === undefined ? {} : { timeoutMs }) };
     const result = await git.run(args, run);
-    if (await isPresent(join(gitDir, 'shallow')))
+    if (saysShallow(result))
       throw new AppError('unsupported', 'the repository is shallow: its history is cut off', {
         hint: 'Push the whole history to the repository (git fetch --unshallow in the clone it came from).',
       });
@@ -147,6 +148,18 @@ function createMirror(options: MirrorOptions, timeoutMs?: number): Mirror {
     },
   };
   return mirror;
+}
+
+/**
+ * Removes the half-made mirrors and the locks of processes that died in the middle; git itself never does. Only for
+ * when no other process works with the mirror.
+ */
+export async function removeLeftovers(gitDir: string): Promise<void> {
+  const top = (await readdir(gitDir)).map((name) => join(gitDir, name));
+  const refs = (await readdir(join(gitDir, 'refs'), { recursive: true })).map((name) => join(gitDir, 'refs', name));
+  const beside = (await readdir(dirname(gitDir))).filter((name) => name.startsWith(`${basename(gitDir)}.new-`));
+  for (const name of beside) await rm(join(dirname(gitDir), name), { recursive: true, force: true });
+  for (const path of [...top, ...refs]) if (path.endsWith('.lock')) await rm(path, { force: true });
 }
 
 async function isPresent(path: string): Promise<boolean> {

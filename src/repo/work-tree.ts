@@ -63,7 +63,7 @@ export async function withWorkTree<T>(
       hint: 'Use letters, digits, - and _.',
     });
   await options.mirror.requireCommit(commit, signal);
-  const ownDir = join(options.treesDir, (await findProcessMark(process.pid)) ?? String(process.pid));
+  const ownDir = await toOwnDir(options.treesDir);
   await mkdir(ownDir, { recursive: true });
   const dir = await realpath(await mkdtemp(join(ownDir, `${name}.`)));
   try {
@@ -101,19 +101,31 @@ async function dropWorkTree({ git, mirror, logger }: WorkTreeOptions, dir: strin
   }
 }
 
-/** Removes work trees of processes that are gone. Those of running ones, this one included, stay. */
-export async function removeDeadWorkTrees(options: Pick<WorkTreeOptions, 'git' | 'mirror' | 'treesDir' | 'logger'>) {
-  await mkdir(options.treesDir, { recursive: true });
-  let removed = 0;
-  for (const owner of await readdir(options.treesDir)) {
-    const pid = /^(\d{1,10})(?:-\d+)?$/.exec(owner)?.[1];
-    if (pid !== undefined && (await findProcessMark(Number(pid))) === owner) continue;
-    await rm(join(options.treesDir, owner), { recursive: true, force: true, maxRetries: 3 });
-    removed += 1;
+/**
+ * Removes work trees of processes that are gone; those of running ones, this one included, stay. Marks the folder as
+ * used by this process. Resolves to whether it was used by nobody else.
+ */
+export async function claimWorkTrees(
+  options: Pick<WorkTreeOptions, 'git' | 'mirror' | 'treesDir' | 'logger'>,
+): Promise<boolean> {
+  const { git, mirror, treesDir } = options;
+  const own = await toOwnDir(treesDir);
+  const owners = await readdir(treesDir).catch(() => []);
+  let running = 0;
+  for (const owner of owners) {
+    const pid = /^(\d{1,10})-\d+$/.exec(owner)?.[1];
+    if (pid !== undefined && (await findProcessMark(Number(pid))) === owner) running += 1;
+    else await rm(join(treesDir, owner), { recursive: true, force: true, maxRetries: 3 });
   }
-  const { git, mirror } = options;
+  await mkdir(own, { recursive: true });
   await mirror.turns.run(() => git.run(['worktree', 'prune', '--expire=now'], { gitDir: mirror.gitDir }));
-  if (removed > 0) options.logger.info({ removed }, 'work trees of dead processes removed');
+  if (running < owners.length)
+    options.logger.info({ processes: owners.length - running }, 'work trees of dead processes removed');
+  return running === 0;
+}
+
+async function toOwnDir(treesDir: string): Promise<string> {
+  return join(treesDir, (await findProcessMark(process.pid)) ?? `${process.pid}-0`);
 }
 
 function createWorkTree(

@@ -1,7 +1,7 @@
 import { GraphRecursionError } from '@langchain/langgraph';
 import { inTransaction } from '../database/transaction.ts';
 import { toIsoTime } from '../lib/clock.ts';
-import { AppError, isAppError, toAppError, toErrorMessage } from '../lib/errors.ts';
+import { AppError, toAppError, toErrorMessage } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 import { moveTicket } from '../ticket/move.ts';
 import { isRunnable } from '../ticket/status.ts';
@@ -76,7 +76,7 @@ export function createRunner(options: RunnerOptions): Runner {
       thrown instanceof GraphRecursionError
         ? new AppError('internal', 'the agent went in circles and was stopped', { cause: thrown })
         : toAppError(thrown);
-    if (signal.aborted || isAppError(error, 'aborted') || isAppError(error, 'lease_lost')) {
+    if (signal.aborted || error.code === 'aborted' || error.code === 'lease_lost') {
       logger.debug({ ticket: lease.ticketId, why: error.message }, 'work on a ticket was stopped');
       return null;
     }

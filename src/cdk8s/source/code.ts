@@ -1,6 +1,9 @@
 import type { SourceModule } from './module.ts';
 
-/** Source text to be written: an expression as it stands, an object literal or an array literal. */
+/**
+ * Source text to be written: an expression as it stands, an object literal or an array literal. A key that begins with
+ * `//` is a comment line of the object.
+ */
 export type Code = string | { object: readonly (readonly [key: string, value: Code])[] } | { array: readonly Code[] };
 
 /** How a file is written, so that what is added looks as if it had been there. */
@@ -34,18 +37,26 @@ export function toKeyCode(key: string, style: Style): string {
 /** `indent` is the indentation of the line the code starts on, `used` how much of that line is taken. */
 export function printCode(code: Code, style: Style, indent = '', used = 0): string {
   const line = printLine(code, style);
-  if (typeof code === 'string' || indent.length + used + line.length <= WIDTH - 20) return line;
+  const short = indent.length + used + line.length <= WIDTH - 20 && !hasComment(code);
+  if (typeof code === 'string' || short) return line;
   const inner = indent + style.unit;
   const [open, close, items] =
     'object' in code
       ? ['{', '}', code.object.map(([key, value]) => printProperty(key, value, style, inner))]
       : ['[', ']', code.array.map((item) => printCode(item, style, inner))];
-  return `${open}\n${items.map((item) => `${inner}${item},\n`).join('')}${indent}${close}`;
+  return `${open}\n${items.map((item) => `${inner}${item}${item.startsWith('//') ? '' : ','}\n`).join('')}${indent}${close}`;
 }
 
 export function printProperty(key: string, value: Code, style: Style, indent: string): string {
+  if (key.startsWith('//')) return key;
   const name = toKeyCode(key, style);
   return value === key ? name : `${name}: ${printCode(value, style, indent, name.length + 2)}`;
+}
+
+function hasComment(code: Code): boolean {
+  if (typeof code === 'string') return false;
+  if ('array' in code) return code.array.some(hasComment);
+  return code.object.some(([key, value]) => key.startsWith('//') || hasComment(value));
 }
 
 function printLine(code: Code, style: Style): string {

@@ -93,7 +93,7 @@ function toEntropy(text: string): number {
 }
 
 const SECRET_NAME =
-  /pass(?:word|wd|phrase)|pwd$|secret|token|credential|api_?key|access_?key|private_?key|(?:^|_)key$|_?auth$/;
+  /pass(?:word|wd|phrase)|pwd$|secret|token|credential|api_?key|access_?key|private_?key|_key$|_auth$/;
 // Names that speak of a secret without holding it: where it lies, how long it lives, how it is called.
 const ABOUT_NAME =
   /(?:_(?:file|path|dir|name|names|ref|id|ttl|url|uri|endpoint|host|type|algorithm|length|size|count|limit|timeout|expiry|expiration|seconds|minutes|hours|days|enabled|required|header|prefix|issuer|audience|rotation|policy|min|max|version|mount|namespace|provider|store|interval)|^(?:public|primary|partition|sort|cache|routing|foreign|max|min|total)_.*(?:keys?|tokens?)|tokens|public_key)$/;
@@ -118,6 +118,13 @@ export function isPlaceholder(value: string): boolean {
   return /^(?:vault|ref\+|secretref|aws-?sm|gcp-?sm|awssm|gcpsm|op|doppler|file|env|projects)[:+]/i.test(text);
 }
 
+// `secret: 'database-credentials'` and `secretKey: 'url'` name a secret; only a password is ever a plain word.
+function isMereName(name: string, value: string): boolean {
+  return (
+    !/pass(?:word|wd|phrase)$|pwd$/i.test(name) && /^[A-Za-z]+(?:[-_./][A-Za-z]+)*$/.test(value) && value.length < 40
+  );
+}
+
 // `name: value` and `name=value` as they stand in configuration files and arguments.
 const ASSIGNMENT =
   /(?<![\w-])["']?((?:--?)?[A-Za-z][\w.-]{0,80}?)["']?[ \t]{0,20}(?:=>|[:=])[ \t]{0,20}(?:"([^"\n]{3,400})"|'([^'\n]{3,400})'|([^\s"',;{}[\]()&|]{3,400}))/g;
@@ -131,6 +138,7 @@ export function findSecretAssignments(text: string, syntax: 'configuration' | 'p
     const name = match[1] ?? '';
     const value = match[2] ?? match[3] ?? match[4] ?? '';
     if (!isSecretName(name) || isPlaceholder(value) || (syntax === 'program' && /\s/.test(value))) return [];
+    if (isMereName(name, value)) return [];
     return [
       { what: 'a literal value for a name that speaks of a secret', value, index: match.index, certainty: 'certain' },
     ];

@@ -105,7 +105,7 @@ function locateByName(object: ManifestObject): Located[] {
   const containers = findWorkload(object)?.containers ?? [];
   return containers.flatMap((container) =>
     container.env.flatMap(({ name, value }) =>
-      value === undefined || !isSecretName(name) || isPlaceholder(value)
+      value === undefined || !(isSecretName(name) || /^key$/i.test(name)) || isPlaceholder(value)
         ? []
         : [{ ...toNamed(value), field: `containers[${container.name}].env[${name}].value` }],
     ),

@@ -1,0 +1,216 @@
+import { z } from 'zod';
+import { EVENT_TYPES, ticketEventSchema } from '../ticket/event.ts';
+import { TICKET_ACTIONS, TICKET_STATUSES } from '../ticket/status.ts';
+import { endingSchema, holdSchema, PRIORITIES, targetSchema } from '../ticket/ticket.ts';
+import { plannedStepSchema } from '../model/planning.ts';
+
+// The wire: what every client sends and gets. Requests are strict, so that a misspelt field is told; answers are parsed
+// before they leave, so that nothing is sent that is not written here.
+
+const line = (max: number) => z.string().trim().min(1).max(max);
+
+export const prioritySchema = z.enum(PRIORITIES);
+export const statusSchema = z.enum(TICKET_STATUSES);
+
+export const createTicketSchema = z
+  .strictObject({
+    title: line(300),
+    description: z.string().max(100_000).default(''),
+    priority: prioritySchema.default('medium'),
+    target: targetSchema.default({}),
+    /** False leaves the ticket a draft. */
+    start: z.boolean().default(true),
+  })
+  .meta({ id: 'CreateTicket' });
+
+export const patchTicketSchema = z
+  .strictObject({
+    title: line(300).optional(),
+    description: z.string().max(100_000).optional(),
+    priority: prioritySchema.optional(),
+    target: targetSchema.optional(),
+  })
+  .meta({ id: 'PatchTicket' });
+
+export const approvePlanSchema = z
+  .strictObject({ changeHash: z.string().regex(/^[0-9a-f]{64}$/, 'the changeHash of GET /plan') })
+  .meta({ id: 'ApprovePlan' });
+export const rejectPlanSchema = z
+  .strictObject({ reason: line(4_000), revise: z.boolean().default(false) })
+  .meta({ id: 'RejectPlan' });
+export const answerSchema = z.strictObject({ answer: line(10_000) }).meta({ id: 'Answer' });
+export const reasonSchema = z.strictObject({ reason: z.string().trim().max(4_000).default('') }).meta({ id: 'Reason' });
+export const emptySchema = z.strictObject({}).meta({ id: 'Empty' });
+
+export const ticketSchema = z
+  .object({
+    id: z.string(),
+    title: z.string(),
+    description: z.string(),
+    priority: prioritySchema,
+    status: statusSchema,
+    pausedFrom: statusSchema.nullable(),
+    target: targetSchema,
+    attempt: z.number(),
+    hold: holdSchema.nullable(),
+    ending: endingSchema.nullable(),
+    reason: z.string(),
+    application: z.string().nullable(),
+    actor: z.string(),
+    /** What can be asked of the ticket now. */
+    actions: z.array(z.enum(TICKET_ACTIONS)),
+    createdAt: z.string(),
+    updatedAt: z.string(),
+    startedAt: z.string().nullable(),
+    endedAt: z.string().nullable(),
+  })
+  .meta({ id: 'Ticket' });
+export type TicketView = z.infer<typeof ticketSchema>;
+
+export const ticketListSchema = z
+  .object({ items: z.array(ticketSchema), nextCursor: z.string().nullable() })
+  .meta({ id: 'TicketList' });
+
+const csv = <T extends string>(values: readonly [T, ...T[]]) =>
+  z
+    .string()
+    .transform((text) => text.split(',').filter((part) => part !== ''))
+    .pipe(z.array(z.enum(values)).min(1));
+
+export const listTicketsSchema = z.strictObject({
+  status: csv(TICKET_STATUSES).optional().describe('comma-separated'),
+  priority: csv(PRIORITIES).optional().describe('comma-separated'),
+  application: z.string().max(253).optional(),
+  text: z.string().max(200).optional(),
+  limit: z.coerce.number().int().min(1).max(200).default(50),
+  cursor: z.string().max(200).optional(),
+});
+
+const objectRefSchema = z.object({ group: z.string(), kind: z.string(), namespace: z.string(), name: z.string() });
+const findingSchema = z.object({
+  check: z.string(),
+  severity: z.enum(['error', 'warning', 'info']),
+  object: objectRefSchema.optional(),
+  field: z.string().optional(),
+  message: z.string(),
+  fix: z.string(),
+});
+
+export const planSchema = z
+  .object({
+    ticketId: z.string(),
+    attempt: z.number(),
+    revision: z.number(),
+    baseCommit: z.string(),
+    summary: z.string(),
+    steps: z.array(plannedStepSchema),
+    assumptions: z.array(z.string()),
+    advice: z.object({
+      probability: z.number().nullable(),
+      low: z.number().nullable(),
+      high: z.number().nullable(),
+      strategy: z.string(),
+      remembered: z.array(z.string()),
+      careReasons: z.array(z.string()),
+      settleSeconds: z.number(),
+    }),
+    changes: z.array(
+      z.object({
+        type: z.enum(['added', 'changed', 'removed']),
+        ref: objectRefSchema,
+        service: z.string(),
+        fields: z.array(z.object({ path: z.string(), before: z.unknown().optional(), after: z.unknown().optional() })),
+        /** Unified difference of the rendered YAML. */
+        patch: z.string(),
+      }),
+    ),
+    findings: z.array(findingSchema),
+    risk: z
+      .object({
+        level: z.enum(['low', 'medium', 'high', 'critical']),
+        score: z.number(),
+        reasons: z.array(z.object({ signal: z.string(), weight: z.number(), detail: z.string() })),
+      })
+      .nullable(),
+    policy: z
+      .object({ decision: z.string(), rule: z.string(), reasons: z.array(z.string()), version: z.string() })
+      .nullable(),
+    /** What an approval signs; null until the plan has been checked. */
+    changeHash: z.string().nullable(),
+    createdAt: z.string(),
+  })
+  .meta({ id: 'Plan' });
+export type PlanView = z.infer<typeof planSchema>;
+
+export const eventListSchema = z
+  .object({ items: z.array(ticketEventSchema), lastId: z.number() })
+  .meta({ id: 'EventList' });
+export const listEventsSchema = z.strictObject({
+  after: z.coerce.number().int().min(0).default(0),
+  limit: z.coerce.number().int().min(1).max(1000).default(200),
+  type: csv(EVENT_TYPES as [(typeof EVENT_TYPES)[number], ...(typeof EVENT_TYPES)[number][]]).optional(),
+});
+export const streamQuerySchema = z.strictObject({
+  /** For clients that cannot send Last-Event-ID. */
+  lastEventId: z.coerce.number().int().min(0).optional(),
+});
+
+export const auditListSchema = z
+  .object({
+    items: z.array(
+      z.object({
+        seq: z.number(),
+        at: z.string(),
+        ticketId: z.string().nullable(),
+        actor: z.string(),
+        action: z.string(),
+        detail: z.record(z.string(), z.unknown()),
+        prevHash: z.string(),
+        hash: z.string(),
+      }),
+    ),
+  })
+  .meta({ id: 'AuditList' });
+
+export const ticketIdSchema = z.strictObject({ id: z.string().regex(/^tkt_[0-9A-HJKMNP-TV-Z]{26}$/, 'a ticket id') });
+export const approvalParamsSchema = ticketIdSchema.extend({ approvalId: z.string().max(40) });
+
+export const healthSchema = z.object({ status: z.literal('ok') }).meta({ id: 'Health' });
+export const readySchema = z
+  .object({
+    status: z.enum(['ready', 'not_ready']),
+    checks: z.array(z.object({ name: z.string(), ok: z.boolean(), detail: z.string() })),
+  })
+  .meta({ id: 'Ready' });
+export const infoSchema = z
+  .object({
+    version: z.string(),
+    node: z.string(),
+    mode: z.enum(['embedded_sandbox', 'configured']),
+    startedAt: z.string(),
+    planner: z.string(),
+    repository: z.object({ url: z.string(), branch: z.string() }),
+    argocd: z.object({ url: z.string() }),
+    database: z.string(),
+    policyVersion: z.string(),
+    warnings: z.array(z.string()),
+    tickets: z.record(z.string(), z.number()),
+  })
+  .meta({ id: 'Info' });
+export type InfoView = z.infer<typeof infoSchema>;
+
+/** RFC 9457, with our stable code and a hint. */
+export const problemSchema = z
+  .object({
+    type: z.string(),
+    title: z.string(),
+    status: z.number(),
+    detail: z.string(),
+    code: z.string(),
+    hint: z.string().optional(),
+    instance: z.string().optional(),
+    errors: z.array(z.object({ field: z.string(), message: z.string() })).optional(),
+    details: z.record(z.string(), z.unknown()).optional(),
+  })
+  .meta({ id: 'Problem' });
+export type Problem = z.infer<typeof problemSchema>;

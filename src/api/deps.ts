@@ -1,0 +1,32 @@
+import type { Database } from '../database/open.ts';
+import type { Clock } from '../lib/clock.ts';
+import type { Logger } from '../lib/logger.ts';
+import type { Redactor } from '../lib/redact.ts';
+import type { MemoryKeeper } from '../memory/memory-store.ts';
+import type { Journal } from '../ticket/event-store.ts';
+import type { TicketService } from '../ticket/service.ts';
+import type { InfoView } from './contract.ts';
+import type { Metrics } from './metrics.ts';
+import type { Streams } from './stream.ts';
+
+/** What the routes work with. */
+export interface ApiDeps {
+  db: Database;
+  clock: Clock;
+  logger: Logger;
+  redactor: Redactor;
+  journal: Journal;
+  tickets: TicketService;
+  memory: MemoryKeeper;
+  /** The name under which this Argo CD's cluster is remembered. */
+  cluster: string;
+  /** Everything of `GET /api/info` but the counts. */
+  info: Omit<InfoView, 'tickets'>;
+  /** Asked by `GET /api/ready`, all at once; each answers with a sentence or throws. */
+  readiness: Record<string, () => Promise<string>>;
+}
+
+export interface RouteDeps extends ApiDeps {
+  streams: Streams;
+  metrics: Metrics;
+}

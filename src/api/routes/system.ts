@@ -1,0 +1,41 @@
+import type { FastifyInstance } from 'fastify';
+import type { ZodTypeProvider } from 'fastify-type-provider-zod';
+import { toErrorMessage } from '../../lib/errors.ts';
+import { countTickets } from '../../ticket/ticket-store.ts';
+import { healthSchema, infoSchema, readySchema } from '../contract.ts';
+import type { RouteDeps } from '../deps.ts';
+
+const READY_TIMEOUT_MS = 5_000;
+
+export function addSystemRoutes(server: FastifyInstance, deps: RouteDeps): void {
+  const app = server.withTypeProvider<ZodTypeProvider>();
+  app.get('/api/health', { schema: { tags: ['system'], response: { 200: healthSchema } } }, () => ({
+    status: 'ok' as const,
+  }));
+  app.get(
+    '/api/ready',
+    { schema: { tags: ['system'], response: { 200: readySchema, 503: readySchema } } },
+    async (_request, reply) => {
+      const checks = await Promise.all(
+        Object.entries(deps.readiness).map(async ([name, check]) => {
+          try {
+            const late = deps.clock.sleep(READY_TIMEOUT_MS).then(() => Promise.reject(new Error('no answer in time')));
+            return { name, ok: true, detail: await Promise.race([check(), late]) };
+          } catch (error) {
+            return { name, ok: false, detail: deps.redactor.text(toErrorMessage(error)) };
+          }
+        }),
+      );
+      const isReady = checks.every(({ ok }) => ok);
+      return await reply.status(isReady ? 200 : 503).send({ status: isReady ? 'ready' : 'not_ready', checks });
+    },
+  );
+  app.get('/api/info', { schema: { tags: ['system'], response: { 200: infoSchema } } }, async () => ({
+    ...deps.info,
+    tickets: await countTickets(deps.db.knex),
+  }));
+  app.get('/api/openapi.json', { schema: { hide: true } }, () => app.swagger());
+  app.get('/metrics', { schema: { hide: true } }, async (_request, reply) =>
+    reply.type(deps.metrics.contentType).send(await deps.metrics.render()),
+  );
+}

@@ -1,0 +1,45 @@
+import { legalActions } from '../ticket/status.ts';
+import type { StoredPlan } from '../ticket/plan.ts';
+import type { Ticket } from '../ticket/ticket.ts';
+import type { PlanView, TicketView } from './contract.ts';
+
+export function toTicketView(ticket: Ticket): TicketView {
+  return { ...ticket, actions: legalActions(ticket.status) };
+}
+
+export function toPlanView(plan: StoredPlan): PlanView {
+  const { ticketId, attempt, revision, baseCommit, intent, draft, review, createdAt } = plan;
+  return {
+    ticketId,
+    attempt,
+    revision,
+    baseCommit,
+    summary: intent.summary,
+    steps: intent.steps,
+    assumptions: intent.assumptions,
+    advice: intent.advice,
+    changes: (draft?.changes ?? []).map(({ type, ref, service, fields, patch }) => ({
+      type,
+      ref,
+      service,
+      fields,
+      patch,
+    })),
+    findings: review?.findings ?? [],
+    risk: review?.risk ?? null,
+    policy: review?.policy ?? null,
+    changeHash: review?.changeHash ?? null,
+    createdAt,
+  };
+}
+
+/** Where the next page begins: opaque to clients. */
+export function toCursor(ticket: Pick<Ticket, 'createdAt' | 'id'>): string {
+  return Buffer.from(`${ticket.createdAt}|${ticket.id}`).toString('base64url');
+}
+
+export function parseCursor(cursor: string): { createdAt: string; id: string } | undefined {
+  const [createdAt, id] = Buffer.from(cursor, 'base64url').toString('utf8').split('|');
+  if (createdAt === undefined || id === undefined || Number.isNaN(Date.parse(createdAt))) return undefined;
+  return { createdAt, id };
+}

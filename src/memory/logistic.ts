@@ -1,0 +1,80 @@
+import { toProbability } from './statistics.ts';
+
+/**
+ * Logistic regression learned one outcome at a time, with a normal belief about its coefficients. It starts from the
+ * prior it is given, needs no training step, and knows how sure it is: a coefficient about which little has been seen
+ * stays near its prior.
+ */
+export interface OnlineLogistic {
+  mean: Float64Array;
+  /** Row by row, symmetric. */
+  covariance: Float64Array;
+}
+
+export function createLogistic(prior: readonly { mean: number; sd: number }[]): OnlineLogistic {
+  const size = prior.length;
+  const covariance = new Float64Array(size * size);
+  prior.forEach(({ sd }, index) => {
+    covariance[index * size + index] = sd * sd;
+  });
+  return { mean: Float64Array.from(prior, ({ mean }) => mean), covariance };
+}
+
+/** The log-odds the coefficients add for these features. */
+export function scoreOf(model: OnlineLogistic, features: Float64Array): number {
+  const { mean } = model;
+  let sum = 0;
+  for (let index = 0; index < mean.length; index += 1) sum += (mean[index] ?? 0) * (features[index] ?? 0);
+  return sum;
+}
+
+/** How unsure that score is: its variance under the belief. */
+export function varianceOf(model: OnlineLogistic, features: Float64Array, scratch: Float64Array): number {
+  const { covariance } = model;
+  const size = features.length;
+  let variance = 0;
+  for (let row = 0; row < size; row += 1) {
+    const start = row * size;
+    let sum = 0;
+    // The inner loop runs for every deploy; indices are in range by construction.
+    for (let column = 0; column < size; column += 1) sum += covariance[start + column]! * features[column]!;
+    scratch[row] = sum;
+    variance += sum * features[row]!;
+  }
+  return variance;
+}
+
+/** The probability averaged over the belief: an unsure score pulls towards one half. */
+export function averagedProbability(logit: number, variance: number): number {
+  return toProbability(logit / Math.sqrt(1 + (Math.PI * variance) / 8));
+}
+
+/**
+ * One step of Bayes' rule with the likelihood replaced by a normal of the same slope and curvature.
+ * @param weight below 1 where the outcome tells less than a whole independent observation
+ */
+export function learnLogistic(
+  model: OnlineLogistic,
+  features: Float64Array,
+  offset: number,
+  failed: boolean,
+  weight: number,
+): void {
+  const { mean, covariance } = model;
+  const size = mean.length;
+  const scratch = new Float64Array(size);
+  const variance = varianceOf(model, features, scratch);
+  const probability = toProbability(offset + scoreOf(model, features));
+  const curvature = weight * Math.max(probability * (1 - probability), 1e-4);
+  const shrink = 1 / (1 + curvature * variance);
+  const step = weight * ((failed ? 1 : 0) - probability) * shrink;
+  const cut = curvature * shrink;
+  for (let row = 0; row < size; row += 1) {
+    const pull = scratch[row]!;
+    mean[row] = mean[row]! + pull * step;
+    const start = row * size;
+    const scaled = cut * pull;
+    for (let column = 0; column < size; column += 1)
+      covariance[start + column] = covariance[start + column]! - scaled * scratch[column]!;
+  }
+}

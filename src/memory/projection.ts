@@ -1,0 +1,189 @@
+import type { EnvironmentModel, Forecast } from './estimator.ts';
+import { createEnvironmentModel, forecast, learnForecast } from './estimator.ts';
+import { toSignals } from './explain.ts';
+import type { DeployFact, DeployRecord, OutcomeFact } from './facts.ts';
+import { isFailure, toScopeKey } from './facts.ts';
+import type { Observation } from './features.ts';
+import type { RiskInput, RiskSignal } from './risk.ts';
+import type { ServiceState } from './service-state.ts';
+import { addEnd, addStart, createServiceState } from './service-state.ts';
+import type { EnvironmentOrder } from './versions.ts';
+import { addVersion, addVersionFailure, createEnvironmentOrder, environmentKey, viewVersion } from './versions.ts';
+import type { EventWindow } from './window.ts';
+import { addToWindow, advanceWindow, countEntries, countOthers, createWindow } from './window.ts';
+
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+
+/** One environment: what was learned, and who failed lately. */
+interface Environment {
+  model: EnvironmentModel;
+  hour: EventWindow;
+  sixHours: EventWindow;
+  day: EventWindow;
+}
+
+interface OpenDeploy {
+  record: DeployRecord;
+  made: Forecast;
+}
+
+/** All that is remembered; plain data, so that it can be written down and read back. */
+export interface ProjectionState {
+  services: Map<string, ServiceState>;
+  environments: Map<string, Environment>;
+  /** Failures anywhere within the hour, by environment and service. */
+  everywhere: EventWindow;
+  order: EnvironmentOrder;
+  open: Map<string, OpenDeploy>;
+}
+
+export interface Projection {
+  /** What is to be expected of a deploy begun now. Changes nothing. */
+  assess(input: RiskInput): { made: Forecast; signals: RiskSignal[]; state: ServiceState | undefined };
+  addDeploy(fact: DeployFact): Forecast;
+  addOutcome(fact: OutcomeFact): boolean;
+  isOpen(deployId: string): boolean;
+  find(scopeKey: string): ServiceState | undefined;
+  states(): IterableIterator<ServiceState>;
+}
+
+export function createProjection(): Projection {
+  const all: ProjectionState = {
+    services: new Map(),
+    environments: new Map(),
+    everywhere: createWindow(HOUR_MS),
+    order: createEnvironmentOrder(),
+    open: new Map(),
+  };
+  const siblings = new Map<string, ServiceState[]>();
+  const unknown = createEnvironment();
+  const environmentOf = (key: string) => all.environments.get(key) ?? unknown;
+  const siblingsOf = (service: string) => siblings.get(service) ?? [];
+
+  const look = (input: RiskInput): { environment: Environment; seen: Observation } => {
+    const key = environmentKey(input.scope);
+    const state = all.services.get(toScopeKey(input.scope));
+    const environment = environmentOf(key);
+    return { environment, seen: observe(all, environment, key, state, siblingsOf(input.scope.service), input) };
+  };
+  const getEnvironment = (key: string) => {
+    const known = all.environments.get(key);
+    if (known !== undefined) return known;
+    const created = createEnvironment();
+    all.environments.set(key, created);
+    return created;
+  };
+  const getState = (fact: DeployFact) => {
+    const key = toScopeKey(fact);
+    const known = all.services.get(key);
+    if (known !== undefined) return known;
+    const created = createServiceState(fact);
+    all.services.set(key, created);
+    siblings.set(fact.service, [...siblingsOf(fact.service), created]);
+    return created;
+  };
+
+  return {
+    assess: (input) => {
+      const { environment, seen } = look(input);
+      const made = forecast(environment.model, seen, input.atMs, 0);
+      return { made, signals: toSignals(environment.model, made, seen, input), state: seen.state };
+    },
+    addDeploy: (fact) => {
+      const { environment, seen } = look(toRiskInput(fact));
+      const made = forecast(environment.model, seen, fact.startedAtMs, 0);
+      const state = getState(fact);
+      getEnvironment(environmentKey(fact));
+      const record: DeployRecord = { deploy: fact };
+      all.open.set(fact.id, { record, made });
+      addStart(state, record);
+      const version = versionOf(fact);
+      if (version !== undefined)
+        addVersion(state, version, fact.startedAtMs, seen.version.older, siblingsOf(fact.service), all.order);
+      return made;
+    },
+    addOutcome: (fact) => {
+      const found = all.open.get(fact.deployId);
+      if (found === undefined) return false;
+      all.open.delete(fact.deployId);
+      const { record, made } = found;
+      record.outcome = fact;
+      const failed = isFailure(fact.outcome);
+      if (failed === undefined) return true;
+      const key = environmentKey(record.deploy);
+      const environment = getEnvironment(key);
+      const { service } = record.deploy;
+      advanceWindow(environment.hour, fact.atMs);
+      const others = failed ? countEntries(environment.hour) : 0;
+      const state = getState(record.deploy);
+      // Beside others a failure says less about the service; not as little as about the environment, since it did fail.
+      addEnd(state, record.deploy, fact, 1 / Math.sqrt(1 + others));
+      learnForecast(environment.model, made, failed, others);
+      if (!failed) return true;
+      const version = versionOf(record.deploy);
+      if (version !== undefined) addVersionFailure(state, version);
+      for (const window of [environment.hour, environment.sixHours, environment.day])
+        addToWindow(window, fact.atMs, service);
+      addToWindow(all.everywhere, fact.atMs, `${key}\n${service}`);
+      return true;
+    },
+    isOpen: (deployId) => all.open.has(deployId),
+    find: (scopeKey) => all.services.get(scopeKey),
+    states: () => all.services.values(),
+  };
+}
+
+function createEnvironment(): Environment {
+  return {
+    model: createEnvironmentModel(),
+    hour: createWindow(HOUR_MS),
+    sixHours: createWindow(6 * HOUR_MS),
+    day: createWindow(DAY_MS),
+  };
+}
+
+function observe(
+  all: ProjectionState,
+  environment: Environment,
+  key: string,
+  state: ServiceState | undefined,
+  siblings: readonly ServiceState[],
+  input: RiskInput,
+): Observation {
+  const { atMs, scope } = input;
+  const failedHour = countOthers(environment.hour, atMs, scope.service);
+  return {
+    state,
+    version: viewVersion(input.version, atMs, key, state, siblings, all.order),
+    startsToday: state === undefined ? 0 : countSince(state.startsMs, atMs - DAY_MS),
+    failedHour,
+    failedSixHours: countOthers(environment.sixHours, atMs, scope.service),
+    failedDay: countOthers(environment.day, atMs, scope.service),
+    failedElsewhere: Math.max(0, countOthers(all.everywhere, atMs, `${key}\n${scope.service}`) - failedHour),
+    changeKind: input.changeKind,
+    size: input.size,
+    stateful: input.stateful ?? false,
+  };
+}
+
+function countSince(timesMs: readonly number[], sinceMs: number): number {
+  let count = 0;
+  for (let index = timesMs.length - 1; index >= 0 && (timesMs[index] ?? 0) > sinceMs; index -= 1) count += 1;
+  return count;
+}
+
+function versionOf(fact: DeployFact): string | undefined {
+  return fact.version ?? fact.digest;
+}
+
+function toRiskInput(fact: DeployFact): RiskInput {
+  const version = versionOf(fact);
+  return {
+    scope: fact,
+    atMs: fact.startedAtMs,
+    changeKind: fact.changeKind,
+    ...(version === undefined ? {} : { version }),
+    ...(fact.size === undefined ? {} : { size: fact.size }),
+  };
+}

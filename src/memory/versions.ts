@@ -1,0 +1,145 @@
+import type { ServiceState } from './service-state.ts';
+
+/** Versions kept per scope; the oldest are forgotten first. */
+const MAX_VERSIONS = 256;
+/** How fast the usual shape of a service's versions changes, per deploy. */
+const SHAPE_DECAY = 0.97;
+/** An environment is below another once this many versions were seen in it first, and three times as many as the other way. */
+const MIN_ORDER = 5;
+/** A scope with fewer deploys says nothing about what usually passes through it. */
+const MIN_LOWER_DEPLOYS = 3;
+
+/**
+ * What the form of a version says, with the changing parts taken out: releases of one service look alike (`v9.9.9`), and
+ * one that does not was usually built by hand from a branch.
+ */
+export function toVersionShape(version: string): string {
+  return version
+    .replace(/(?<![0-9a-z])(?=[0-9a-f]*[a-f])(?=[a-f]*[0-9])[0-9a-f]{7,}(?![0-9a-z])/g, 'H')
+    .replace(/\d+/g, '9');
+}
+
+/** In which order versions pass through the environments, learned from where they are seen first. */
+export interface EnvironmentOrder {
+  firstIn: Map<string, number>;
+}
+
+export function createEnvironmentOrder(): EnvironmentOrder {
+  return { firstIn: new Map() };
+}
+
+export function environmentKey(scope: { cluster: string; environment: string }): string {
+  return `${scope.cluster}/${scope.environment}`;
+}
+
+function isLower(order: EnvironmentOrder, lower: string, higher: string): boolean {
+  const forth = order.firstIn.get(`${lower}\n${higher}`) ?? 0;
+  const back = order.firstIn.get(`${higher}\n${lower}`) ?? 0;
+  return forth >= MIN_ORDER && forth > 3 * back;
+}
+
+/** What the versions say about a deploy that is about to begin. */
+export interface VersionView {
+  /** Seen here before, and not what runs now: going back. */
+  older: boolean;
+  /** How unusual the form of the version is here: 0 for the usual one, about 4 for one never seen among many. */
+  surprise: number;
+  /** Lower environments, of those the service usually passes, in which this version was never seen. */
+  skipped: string[];
+  /** Failures of this version that are known from lower environments. */
+  failedBelow: number;
+  failedIn: string[];
+  /** Lower environments that were moved back to an older version last. */
+  movedBack: string[];
+  /** A lower environment runs another version by now. */
+  elsewhere: boolean;
+  /** Hours since a lower environment saw this version; undefined where none did. */
+  hoursBelow: number | undefined;
+}
+
+export function viewVersion(
+  version: string | undefined,
+  atMs: number,
+  environment: string,
+  state: ServiceState | undefined,
+  siblings: readonly ServiceState[],
+  order: EnvironmentOrder,
+): VersionView {
+  const view: VersionView = {
+    older: false,
+    surprise: 0,
+    skipped: [],
+    failedBelow: 0,
+    failedIn: [],
+    movedBack: [],
+    elsewhere: false,
+    hoursBelow: undefined,
+  };
+  if (version === undefined) return view;
+  if (state !== undefined) {
+    view.older = version !== state.lastVersion && state.versions.has(version);
+    view.surprise = surpriseOf(state, version);
+  }
+  for (const sibling of siblings) {
+    const below = environmentKey(sibling.scope);
+    if (sibling === state || sibling.versions.size < MIN_LOWER_DEPLOYS || !isLower(order, below, environment)) continue;
+    const name = sibling.scope.environment;
+    const seenAtMs = sibling.versions.get(version);
+    if (seenAtMs === undefined) view.skipped.push(name);
+    else view.hoursBelow = Math.max(view.hoursBelow ?? 0, (atMs - seenAtMs) / 3_600_000);
+    const failures = sibling.failedVersions.get(version) ?? 0;
+    view.failedBelow += failures;
+    if (failures > 0) view.failedIn.push(name);
+    if (sibling.lastVersion !== version) view.elsewhere = true;
+    if (sibling.lastWasOlder) view.movedBack.push(name);
+  }
+  return view;
+}
+
+function surpriseOf(state: ServiceState, version: string): number {
+  if (state.shapeTotal === 0) return 0;
+  const seen = state.shapes.get(toVersionShape(version)) ?? 0;
+  return Math.min(4, Math.max(0, -Math.log((seen + 0.5) / (state.shapeTotal + 1))));
+}
+
+/** Takes note of a version that is being deployed. `older` is what `viewVersion` said before. */
+export function addVersion(
+  state: ServiceState,
+  version: string,
+  atMs: number,
+  older: boolean,
+  siblings: readonly ServiceState[],
+  order: EnvironmentOrder,
+): void {
+  state.lastWasOlder = older;
+  if (older) state.lastOlderAtMs = atMs;
+  for (const [shape, weight] of state.shapes) {
+    if (weight < 0.01) state.shapes.delete(shape);
+    else state.shapes.set(shape, weight * SHAPE_DECAY);
+  }
+  const shape = toVersionShape(version);
+  state.shapes.set(shape, (state.shapes.get(shape) ?? 0) + 1);
+  state.shapeTotal = state.shapeTotal * SHAPE_DECAY + 1;
+  if (!state.versions.has(version)) {
+    const here = environmentKey(state.scope);
+    for (const sibling of siblings) {
+      if (sibling === state || !sibling.versions.has(version)) continue;
+      const pair = `${environmentKey(sibling.scope)}\n${here}`;
+      order.firstIn.set(pair, (order.firstIn.get(pair) ?? 0) + 1);
+    }
+    state.versions.set(version, atMs);
+    forgetOldest(state.versions, MAX_VERSIONS);
+  }
+  state.lastVersion = version;
+}
+
+export function addVersionFailure(state: ServiceState, version: string): void {
+  state.failedVersions.set(version, (state.failedVersions.get(version) ?? 0) + 1);
+  forgetOldest(state.failedVersions, MAX_VERSIONS);
+}
+
+function forgetOldest(map: Map<string, number>, limit: number): void {
+  if (map.size <= limit) return;
+  const oldest = map.keys().next();
+  if (oldest.done !== true) map.delete(oldest.value);
+}
