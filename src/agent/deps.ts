@@ -13,7 +13,7 @@ import type { InfraRepo } from '../repo/infra-repo.ts';
 import type { Journal } from '../ticket/event-store.ts';
 import type { TicketEventBody } from '../ticket/event.ts';
 import type { ObservationBudgets } from '../argocd/observation.ts';
-import type { HintSource } from '../argocd/watch.ts';
+import type { Watch } from '../argocd/watch.ts';
 
 /** What the nodes work with; chosen in `app.ts`. */
 export interface AgentDeps {
@@ -26,7 +26,7 @@ export interface AgentDeps {
   repo: InfraRepo;
   synth: Synth;
   argo: ArgoClient;
-  hints: HintSource;
+  watch: Pick<Watch, 'hints'>;
   planner: Planner;
   memory: MemoryKeeper;
   policy: { settings: PolicySettings; freezeWindows: readonly FreezeWindow[] };

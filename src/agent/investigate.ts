@@ -32,7 +32,7 @@ async function answer(
   context: RunContext,
 ): Promise<string> {
   const started = deps.clock.now();
-  const applications = await deps.argo.listApplications({}, { signal: context.signal });
+  const applications = await deps.argo.listApplications({ signal: context.signal });
   const folder = `${deps.settings.outputDir}/${step.service}`;
   const found = applications.filter(
     (one) => one.metadata.name === step.service || one.spec.source?.path?.replace(/\/+$/, '') === folder,

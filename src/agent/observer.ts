@@ -7,7 +7,7 @@ import type { Outcome } from '../argocd/outcome.ts';
 import { toIsoTime } from '../lib/clock.ts';
 import { AppError } from '../lib/errors.ts';
 import type { CommitSha } from '../lib/ids.ts';
-import { toRefLabel, type ObjectRef } from '../manifest/object.ts';
+import type { ObjectRef } from '../manifest/object.ts';
 import { bookEffect, settleEffect } from '../ticket/effect-store.ts';
 import type { TicketEventBody } from '../ticket/event.ts';
 import {
@@ -88,7 +88,7 @@ async function findMissing(
     const names = [...known, ...missing.map(toApplicationKey)].join(' ');
     const awaited = added.filter((service) => !names.includes(service));
     if ((awaited.length === 0 && names !== '') || deps.clock.now() >= deadline) return;
-    await deps.clock.sleep(deps.settings.budgets.pollMs, context.signal);
+    await deps.clock.sleep(deps.settings.budgets.tickMs, context.signal);
   }
 }
 
@@ -118,7 +118,7 @@ async function observeOne(
       clock: deps.clock,
       logger: deps.logger,
       isAncestor: async (a, b) => await deps.repo.isAncestor(a, b),
-      hints: deps.hints,
+      hints: deps.watch.hints(),
     },
     {
       application: snapshot.application,
@@ -129,10 +129,13 @@ async function observeOne(
       ...(isRevert ? {} : { expectedImages: expectedImages(plan, snapshot.application) }),
       budgets: isRevert ? deps.settings.budgets : budgets,
       policy: { mayRequestSync: deps.settings.mayRequestSync, mayTerminate: deps.settings.mayTerminate },
-      mark: { name: 'tiphys-ticket', value: state.ticketId },
+      ticketId: state.ticketId,
     },
     async (progress) => {
-      if (progress.type === 'action') await bookAction(deps, state, context, progress, pushed.head);
+      if (progress.type === 'note' && progress.action !== undefined) {
+        const naturalKey = `${observation.application}@${pushed.head}/${progress.action.name}`;
+        await bookAction(deps, state, context, { ...progress.action, naturalKey, text: progress.text });
+      }
       await context.emit('observer', [toProgressEvent(observation.application, progress)]);
     },
     context.signal,
@@ -159,54 +162,35 @@ async function bookAction(
   deps: AgentDeps,
   state: AgentStateValue,
   context: RunContext,
-  progress: Extract<ObservationProgress, { type: 'action' }>,
-  head: string,
+  action: { name: string; stage: 'before' | 'done' | 'refused'; revision: string; naturalKey: string; text: string },
 ): Promise<void> {
   const at = toIsoTime(deps.clock.now());
-  const naturalKey = `${toApplicationKey(progress.application)}@${head}/${progress.action}`;
-  if (progress.stage === 'before') await context.fence();
+  if (action.stage === 'before') await context.fence();
   const { effect } = await bookEffect(deps.db.knex, {
     id: deps.ids.next('effect'),
     ticketId: state.ticketId,
     kind: 'sync',
-    naturalKey,
-    intent: { action: progress.action, revision: progress.revision },
+    naturalKey: action.naturalKey,
+    intent: { action: action.name, revision: action.revision },
     at,
   });
-  if (progress.stage === 'before') return;
-  const outcome = { answer: progress.stage, text: progress.text };
-  await settleEffect(deps.db.knex, effect.id, { state: progress.stage === 'done' ? 'done' : 'failed', outcome, at });
+  if (action.stage === 'before') return;
+  const outcome = { answer: action.stage, text: action.text };
+  await settleEffect(deps.db.knex, effect.id, { state: action.stage === 'done' ? 'done' : 'failed', outcome, at });
 }
 
 function toProgressEvent(application: string, progress: ObservationProgress): TicketEventBody {
   switch (progress.type) {
     case 'sync': {
-      const { status, revision, operation, message } = progress;
-      return {
-        type: 'sync',
-        data: {
-          application,
-          status,
-          revision,
-          ...(operation === '' ? {} : { operationPhase: operation }),
-          ...(message === '' ? {} : { message }),
-        },
-      };
+      const { type, ...data } = progress;
+      return { type, data: { application, ...data } };
     }
     case 'health': {
-      const resources = progress.unhealthy.map(({ object, status, message }) => ({
-        resource: toRefLabel(object),
-        health: status,
-        ...(message === '' ? {} : { message }),
-      }));
-      return { type: 'health', data: { application, status: progress.status, resources } };
+      const { type, ...data } = progress;
+      return { type, data: { application, ...data } };
     }
     case 'note':
       return { type: 'note', data: { node: 'observer', text: `${application}: ${progress.text}` } };
-    case 'action': {
-      const text = `${application}: ${progress.action} ${progress.stage}: ${progress.text}`;
-      return { type: 'note', data: { node: 'observer', text } };
-    }
   }
 }
 

@@ -21,7 +21,7 @@ export async function findAffectedApplications(
   argo: Pick<ArgoReads, 'listApplications'>,
   query: AffectedQuery,
 ): Promise<ApplicationRef[]> {
-  const applications = await argo.listApplications({}, { signal: query.signal });
+  const applications = await argo.listApplications({ signal: query.signal });
   return applications
     .filter((application) => application.metadata.deletionTimestamp === '' && isAffected(application, query))
     .map(toApplicationRef);

@@ -7,7 +7,7 @@ import type { ApplicationSnapshot } from './snapshot.ts';
 /** How long each doubt is given. Every one can be shortened; the relations between them matter more than the numbers. */
 export interface ObservationBudgets {
   /** Longest time between two looks without a hint. */
-  pollMs: number;
+  tickMs: number;
   /** One refresh request; the server itself would wait for ever. */
   refreshTimeoutMs: number;
   /** Time between refreshes while undecided. */
@@ -46,7 +46,7 @@ export interface ObservationBudgets {
 }
 
 const DEFAULTS: ObservationBudgets = {
-  pollMs: 10_000,
+  tickMs: 10_000,
   refreshTimeoutMs: 60_000,
   refreshEveryMs: 60_000,
   refreshRetryMs: 5_000,
@@ -84,40 +84,35 @@ export interface ObservationInput {
   changed: ObjectRef[];
   budgets: ObservationBudgets;
   policy: { mayRequestSync: boolean; mayTerminate: boolean };
-  /** Put into a sync we request, by which its operation is known as ours: name and value, such as the ticket's id. */
-  mark?: { name: string; value: string };
+  /** Put into a sync we request, by which its operation is known as ours. */
+  ticketId?: string;
 }
 
 export type ObservationPhase = 'reach' | 'revision' | 'operation' | 'health' | 'settle' | 'verify';
-
-export interface UnhealthyObject {
-  object: ObjectRef;
-  status: string;
-  message: string;
-}
 
 /** What is worth telling while waiting; each is sent when it changes, not each time it is read. */
 export type ObservationProgress =
   | {
       type: 'sync';
-      application: ApplicationRef;
       /** Their words: Synced, OutOfSync, Unknown. */
       status: string;
       revision: string;
-      /** Phase of the operation, or empty. */
-      operation: string;
-      message: string;
+      operationPhase?: string;
+      message?: string;
     }
-  | { type: 'health'; application: ApplicationRef; status: string; unhealthy: UnhealthyObject[] }
-  | { type: 'note'; application: ApplicationRef; phase: ObservationPhase; text: string }
-  /** Something is done to Argo CD: sent and waited for before, and again with the answer, so that it can be booked. */
   | {
-      type: 'action';
-      application: ApplicationRef;
-      action: 'sync' | 'terminate';
-      stage: 'before' | 'done' | 'refused';
-      revision: string;
+      type: 'health';
+      status: string;
+      message?: string;
+      /** Those that are not healthy. */
+      resources: { resource: string; health: string; message?: string }[];
+    }
+  | {
+      type: 'note';
+      phase: ObservationPhase;
       text: string;
+      /** Set when something is done to Argo CD: sent and waited for before, and again with the answer. */
+      action?: { name: 'sync' | 'terminate'; stage: 'before' | 'done' | 'refused'; revision: string };
     };
 
 export type ObservationAction =

@@ -14,7 +14,11 @@ import { createReporter, type Reporter } from './report.ts';
 import type { Application } from './schema.ts';
 import { listRevisions } from './source.ts';
 import { decide } from './verdict.ts';
+import { SYNC_MARK } from './verdict-operation.ts';
 import type { HintSource } from './watch.ts';
+
+export type { ObservationBudgets, ObservationInput, ObservationProgress } from './observation.ts';
+export { type ApplicationSnapshot, checkReady, takeSnapshot } from './snapshot.ts';
 
 export interface ObserveDeps {
   argo: ArgoClient;
@@ -44,7 +48,7 @@ export async function observeCommit(
   const { clock } = deps;
   const ref = { ...input.application, ...input.snapshot.application };
   const reader = createReader(deps, input, ref, signal);
-  const reporter = createReporter(ref, input, on);
+  const reporter = createReporter(input, on);
   let trace = createTrace(clock.now());
   for (;;) {
     if (signal.aborted) throw toAbortError(signal);
@@ -162,7 +166,7 @@ async function act(deps: ObserveDeps, acting: Acting, action: ObservationAction)
       return await terminate(deps, acting, action);
     case 'read':
       // More reads in one look than there are kinds of facts: a pause keeps a mistake from becoming a storm.
-      await deps.clock.sleep(acting.input.budgets.pollMs, acting.signal);
+      await deps.clock.sleep(acting.input.budgets.tickMs, acting.signal);
       return acting.trace;
   }
 }
@@ -187,9 +191,10 @@ async function requestSync(
   const index = input.snapshot.sourceIndex;
   const pin =
     revision === '' ? {} : index === undefined ? { revision } : { revisions: [revision], sourcePositions: [index + 1] };
+  const infos = input.ticketId === undefined ? [] : [{ name: SYNC_MARK, value: input.ticketId }];
   await reporter.action('sync', 'before', revision, 'asking Argo CD to sync');
   try {
-    await argo.sync(ref, { ...pin, infos: input.mark === undefined ? [] : [input.mark], signal });
+    await argo.sync(ref, { ...pin, infos, signal });
   } catch (error) {
     if (signal.aborted || !isArgoError(error)) throw error;
     await reporter.action('sync', 'refused', revision, error.message);

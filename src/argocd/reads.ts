@@ -7,10 +7,10 @@ import {
   toScope,
 } from './application.ts';
 import type { Connection } from './connection.ts';
-import { isArgoError } from './error.ts';
+import { ArgoError, isArgoError } from './error.ts';
 import * as schema from './schema.ts';
 
-export interface ApplicationFilter {
+export interface ApplicationFilter extends CallOptions {
   project?: string;
   /** Label selector. */
   selector?: string;
@@ -48,10 +48,12 @@ export interface LogQuery extends CallOptions {
 
 export interface ArgoReads {
   /** From the server's cache: may lag behind `getApplication`, and has no health per resource. */
-  listApplications(filter?: ApplicationFilter, options?: CallOptions): Promise<schema.Application[]>;
+  listApplications(filter?: ApplicationFilter): Promise<schema.Application[]>;
   getApplication(ref: ApplicationRef, options?: GetApplicationOptions): Promise<schema.Application>;
   resourceTree(ref: ApplicationRef, options?: CallOptions): Promise<schema.ResourceTree>;
   managedResources(ref: ApplicationRef, options?: CallOptions): Promise<schema.ManagedResource[]>;
+  /** The live object; it must be in the application's tree, under exactly this namespace. Secrets come masked. */
+  resource(ref: ApplicationRef, target: ResourceTarget, options?: CallOptions): Promise<unknown>;
   /** Of the application itself, or of one resource in its tree. */
   events(ref: ApplicationRef, resource?: EventTarget, options?: CallOptions): Promise<schema.ResourceEvent[]>;
   /** Lines in the order they were written. No matching pod gives an empty list. */
@@ -81,14 +83,14 @@ const LOG_SILENCE_MS = 30_000;
 export function createReads(connection: Connection): ArgoReads {
   const { json } = connection;
   return {
-    listApplications: async (filter = {}, { signal } = {}) => {
+    listApplications: async (filter = {}) => {
       const query = {
         projects: filter.project,
         selector: filter.selector,
         repo: filter.repo,
         appNamespace: filter.namespace,
       };
-      const call = { what: 'list applications', path: '/api/v1/applications', query, signal };
+      const call = { what: 'list applications', path: '/api/v1/applications', query, signal: filter.signal };
       return (await json(schema.applicationListSchema, call)).items;
     },
     getApplication: (ref, { refresh, timeoutMs, signal } = {}) =>
@@ -111,6 +113,17 @@ export function createReads(connection: Connection): ArgoReads {
       const path = `${toApplicationPath(ref)}/managed-resources`;
       const call = { what: `get the managed resources of ${ref.name}`, path, query: toScope(ref), signal };
       return (await json(schema.managedResourcesSchema, call)).items;
+    },
+    resource: async (ref, target, { signal } = {}) => {
+      const path = `${toApplicationPath(ref)}/resource`;
+      const query = { ...toScope(ref), ...toTargetQuery(target) };
+      const what = `get ${target.kind} ${target.name}`;
+      const { manifest } = await json(schema.resourceSchema, { what, path, query, signal });
+      try {
+        return JSON.parse(manifest) as unknown;
+      } catch (error) {
+        throw new ArgoError('unreadable', what, 'the manifest is not JSON', { cause: error });
+      }
     },
     events: async (ref, resource, { signal } = {}) => {
       const of =

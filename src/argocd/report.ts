@@ -1,14 +1,16 @@
-import type { ApplicationRef } from './application.ts';
+import { toRefLabel } from '../manifest/object.ts';
 import type { ObservationFacts } from './facts.ts';
 import { listHealthItems } from './health-items.ts';
 import type { Decision, ObservationInput, ObservationProgress } from './observation.ts';
+import type { Application } from './schema.ts';
 import { toRevisionAt } from './source.ts';
 
 export interface Reporter {
   /** Sends what differs from the look before. */
   look(facts: ObservationFacts, decision: Decision): Promise<void>;
+  /** Sent every time: it is how the caller books what is done to the world. */
   action(
-    action: 'sync' | 'terminate',
+    name: 'sync' | 'terminate',
     stage: 'before' | 'done' | 'refused',
     revision: string,
     text: string,
@@ -17,7 +19,6 @@ export interface Reporter {
 
 /** Turns looks into progress, each kind sent only when it says something new. */
 export function createReporter(
-  application: ApplicationRef,
   input: ObservationInput,
   on: (progress: ObservationProgress) => Promise<void> | void,
 ): Reporter {
@@ -31,43 +32,37 @@ export function createReporter(
   return {
     look: async (facts, decision) => {
       if (facts.reading.state === 'read') {
-        await send(toSyncProgress(application, input, facts.reading.application));
-        // Resources are rated with the tree at hand, or their health would seem to change with what was read.
-        if (facts.tree !== undefined) await send(toHealthProgress(application, facts, facts.reading.application));
+        await send(toSyncProgress(input, facts.reading.application));
+        // Rated with the tree at hand only, or health would seem to change with what happened to be read.
+        if (facts.tree !== undefined) await send(toHealthProgress(facts, facts.reading.application));
       }
-      if (decision.kind !== 'conclude')
-        await send({ type: 'note', application, phase: decision.phase, text: decision.reason });
+      if (decision.kind !== 'conclude') await send({ type: 'note', phase: decision.phase, text: decision.reason });
     },
-    action: async (action, stage, revision, text) =>
-      await on({ type: 'action', application, action, stage, revision, text }),
+    action: async (name, stage, revision, text) =>
+      await on({ type: 'note', phase: 'operation', text, action: { name, stage, revision } }),
   };
 }
 
-type ReadApplication = Extract<ObservationFacts['reading'], { state: 'read' }>['application'];
-
-function toSyncProgress(
-  application: ApplicationRef,
-  input: ObservationInput,
-  { operation, status }: ReadApplication,
-): ObservationProgress {
+function toSyncProgress(input: ObservationInput, { operation, status }: Application): ObservationProgress {
   const state = status.operationState;
+  const phase = state?.phase ?? (operation === undefined ? '' : 'Running');
   return {
     type: 'sync',
-    application,
     status: status.sync.status,
     revision: toRevisionAt(status.sync, input.snapshot.sourceIndex),
-    operation: state?.phase ?? (operation === undefined ? '' : 'Running'),
-    message: state?.message ?? '',
+    ...(phase === '' ? {} : { operationPhase: phase }),
+    ...(state === undefined || state.message === '' ? {} : { message: state.message }),
   };
 }
 
-function toHealthProgress(
-  application: ApplicationRef,
-  facts: ObservationFacts,
-  read: ReadApplication,
-): ObservationProgress {
-  const unhealthy = listHealthItems(facts, read)
-    .filter(({ status }) => status !== 'Healthy' && status !== '')
-    .map(({ ref, status, message }) => ({ object: ref, status, message }));
-  return { type: 'health', application, status: read.status.health.status, unhealthy };
+function toHealthProgress(facts: ObservationFacts, application: Application): ObservationProgress {
+  const { status, message } = application.status.health;
+  const resources = listHealthItems(facts, application)
+    .filter((item) => item.status !== 'Healthy' && item.status !== '')
+    .map((item) => ({
+      resource: toRefLabel(item.ref),
+      health: item.status,
+      ...(item.message === '' ? {} : { message: item.message }),
+    }));
+  return { type: 'health', status, ...(message === '' ? {} : { message }), resources };
 }

@@ -221,6 +221,8 @@ const eventSchema = z.looseObject({
 export type ResourceEvent = z.output<typeof eventSchema>;
 export const eventListSchema = z.looseObject({ items: listOf(eventSchema) });
 
+export const resourceSchema = z.looseObject({ manifest: text });
+
 export const logItemSchema = z.looseObject({
   result: optional(z.looseObject({ content: text, timeStampStr: text, last: flag, podName: text })),
 });

@@ -10,6 +10,9 @@ import { toOperationRevision } from './source.ts';
 import { isBadPod, listCurrentPods } from './tree.ts';
 import { judgePods } from './verdict-pods.ts';
 
+/** Name of the information entry that carries our ticket's id through an operation. */
+export const SYNC_MARK = 'tiphys-ticket';
+
 /** The last operation has ended and either is not about our commit (`none`) or has applied it. */
 export type OperationStep = { kind: 'none' } | { kind: 'succeeded'; key: string; state: OperationState } | Step;
 
@@ -46,11 +49,9 @@ export function isAboutUs(context: Context, state: OperationState): boolean {
 }
 
 function isMarked({ input }: Context, state: OperationState): boolean {
-  const mark = input.mark;
-  return (
-    mark !== undefined &&
-    (state.operation?.info ?? []).some(({ name, value }) => name === mark.name && value === mark.value)
-  );
+  const { ticketId } = input;
+  const marks = state.operation?.info ?? [];
+  return ticketId !== undefined && marks.some(({ name, value }) => name === SYNC_MARK && value === ticketId);
 }
 
 function isRecent({ input }: Context, state: OperationState): boolean {

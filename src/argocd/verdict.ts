@@ -63,7 +63,7 @@ function judgeAbsent(
     facts.nowMs - since(reading.state === 'missing' ? 'missing' : reading.denied ? 'denied' : 'unreachable');
   if (reading.state === 'missing') {
     // Two looks: a project or cache in change may answer "not found" once.
-    if (elapsedMs < Math.min(budgets.pollMs, budgets.confirmMs)) return wait('reach', `not found: ${reading.message}`);
+    if (elapsedMs < Math.min(budgets.tickMs, budgets.confirmMs)) return wait('reach', `not found: ${reading.message}`);
     return conclude({
       kind: 'lost',
       reason: 'deleted',
@@ -198,7 +198,7 @@ function toDecision(input: ObservationInput, facts: ObservationFacts, trace: Tra
         : '';
     return { kind: 'act', phase: step.phase, action: { type: 'refresh' }, reason: `${step.reason}${silentFor}` };
   }
-  const nextMs = Math.min(nowMs + budgets.pollMs, dueMs, step.untilMs ?? Infinity);
+  const nextMs = Math.min(nowMs + budgets.tickMs, dueMs, step.untilMs ?? Infinity);
   return { kind: 'wait', phase: step.phase, reason: step.reason, recheckMs: Math.max(nextMs - nowMs, MIN_RECHECK_MS) };
 }
 

@@ -39,8 +39,23 @@ export function findService(project: Project, name: string): Service {
   return service;
 }
 
+/** The workloads of a service that describe pods themselves. */
 export function listWorkloads(project: Project, service: Service): ConstructNode[] {
-  return listConstructs(project, service).filter((construct) => WORKLOADS.includes(construct.kind));
+  return listConstructs(project, service).filter(
+    (construct) => WORKLOADS.includes(construct.kind) && toReferenced(project, construct) === undefined,
+  );
+}
+
+/** The Rollout that has taken over the pods of a Deployment. */
+export function findRollout(project: Project, service: Service, workload: ConstructNode): ConstructNode | undefined {
+  return listConstructs(project, service).find(
+    (construct) => construct.kind === 'Rollout' && toReferenced(project, construct) === workload.name,
+  );
+}
+
+function toReferenced({ modules }: Project, construct: ConstructNode): string | undefined {
+  if (construct.kind !== 'Rollout' || construct.props === undefined) return undefined;
+  return evaluateText(modules, findPath(modules, construct.props, ['spec', 'workloadRef', 'name']));
 }
 
 /** The workload an edit means: the one named, the only one, or the one called like the service. */

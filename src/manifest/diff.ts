@@ -9,7 +9,7 @@ import type { RenderedFile } from './rendered.ts';
 import { toYaml } from './yaml.ts';
 
 // Past this many differing lines the search for the shortest difference costs more than anyone reads.
-const MAX_EDITS = 5_000;
+const MAX_EDITS = 1_000;
 
 interface Entry {
   service: string;

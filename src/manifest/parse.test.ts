@@ -31,7 +31,7 @@ describe('parseManifests', () => {
   });
 
   it('keeps the order of keys', () => {
-    const [object] = parseManifests('kind: ConfigMap\nmetadata: { namespace: n, name: a }\napiVersion: v1\n', 'x');
+    const [object] = parseManifests('kind: ConfigMap\nmetadata: { namespace: shop, name: a }\napiVersion: v1\n', 'x');
     expect(Object.keys(object ?? {})).toEqual(['kind', 'metadata', 'apiVersion']);
     expect(Object.keys(object?.metadata ?? {})).toEqual(['namespace', 'name']);
   });
@@ -101,8 +101,8 @@ describe('parseManifests', () => {
   it('leaves the prototype of everything alone', () => {
     expect(() => parseManifests(`${HEAD}data: { "__proto__": { polluted: 1 } }\n`, 'x')).toThrow('__proto__');
     expect(Object.hasOwn(Object.prototype, 'polluted')).toBe(false);
-    const [object] = parseManifests(`${HEAD}data: { constructor: x, toString: y }\n`, 'x');
-    expect(object?.['data']).toEqual({ constructor: 'x', toString: 'y' });
+    const [object] = parseManifests(`${HEAD}data: { constructor: x, toString: why }\n`, 'x');
+    expect(object?.['data']).toEqual({ constructor: 'x', toString: 'why' });
   });
 
   it('refuses a file past its size limit', () => {

@@ -32,6 +32,6 @@ describe('toYaml', () => {
   });
 
   it('writes no control characters a terminal would obey', () => {
-    expect(toYaml({ a: 'x\x1b[2J\x9b\u2028' })).toBe('a: "x\\e[2J\\u009b\\L"\n');
+    expect(toYaml({ a: 'x\x1b[2J\x9b\u2028' })).toBe('a: "x\\e[2J\\u009b\\u2028"\n');
   });
 });

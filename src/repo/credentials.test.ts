@@ -119,6 +119,23 @@ describe('a token', () => {
     await server.close();
   });
 
+  it.each(['*', 'simple-git', 'express:*, simple-git:task:*'])(
+    'is not used with DEBUG=%s, which prints it',
+    async (debug) => {
+      const { server, url } = await serve();
+      const environment = { PATH: process.env['PATH'], DEBUG: debug };
+      await expect(openTestRepo(url, { environment, credentials: { kind: 'token', token: TOKEN } })).rejects.toThrow(
+        expect.objectContaining({
+          code: 'config_invalid',
+          message: expect.stringContaining('DEBUG') as string,
+        }) as Error,
+      );
+      const other = { ...environment, DEBUG: 'knex:*' };
+      await openTestRepo(url, { environment: other, credentials: { kind: 'token', token: TOKEN } });
+      await server.close();
+    },
+  );
+
   it('does not follow a redirect to another host', async () => {
     const { server, url } = await serve();
     const other = await startGitHttpServer(await makeTempDir());

@@ -15,6 +15,7 @@ interface GitFault {
     | 'ownership'
     | 'disk_full'
     | 'ref_locked'
+    | 'too_large'
     | 'other';
   /** The line that says why, cleaned and cut. */
   reason: string;
@@ -33,13 +34,14 @@ const FAULTS: readonly [kind: GitFault['kind'], pattern: RegExp][] = [
   ],
   [
     'forbidden',
-    /returned error: 403|(?:access|permission) (?:to \S+ )?denied|not allowed to push|insufficient permission/i,
+    /returned error: 403|(?:access|permission) (?:to \S+ )?denied|not allowed to push|insufficient permission|does not have write access|repository (?:was|is|has been) archived|is read-only|marked as read only/i,
   ],
   ['branch_not_found', /couldn't find remote ref|Remote branch .* not found/i],
   [
     'repository_not_found',
     /repository '.*' not found|returned error: 404|does not appear to be a git repository|Repository not found|project you were looking for could not be found/i,
   ],
+  ['too_large', /(?:HTTP|returned error:) 413|exceeds .{0,40}(?:file )?size limit/i],
   ['ref_locked', /cannot lock ref|Unable to create '.*\.lock'/i],
   [
     'unreachable',
@@ -95,6 +97,11 @@ export function toGitError(doing: string, result: GitResult, details: Record<str
       return make('git_failed', 'Free disk space in the data folder or on the git host.');
     case 'ref_locked':
       return make('git_failed', 'Another process holds a lock in the repository; try again when it has ended.');
+    case 'too_large':
+      return make(
+        'git_rejected',
+        'The git host or a proxy before it limits the size of a push; raise the limit there.',
+      );
     case 'other':
       return make('git_failed');
   }
@@ -121,7 +128,10 @@ const REFUSALS: readonly [pattern: RegExp, hint: string][] = [
     /unpacker error|unpack failed|No space left/i,
     'The git host could not store the objects; look at its disk and its logs.',
   ],
-  [/read-only|archived/i, 'The repository is read-only on the git host.'],
+  [
+    /is read-only|marked as read only|repository (?:was|is|has been) archived/i,
+    'The repository is read-only on the git host.',
+  ],
 ];
 
 /** Reads `git push --porcelain` of a single reference. */
@@ -137,7 +147,7 @@ export function readPushReport(result: GitResult): PushReport {
   if (/^\[remote rejected\]/.test(summary)) {
     if (/cannot lock ref|incorrect old value|failed to update ref|fetch first|non-fast-forward/i.test(summary))
       return { kind: 'moved', reason };
-    return { kind: 'refused', reason, hint: toRefusalHint(reason) };
+    return { kind: 'refused', reason, hint: findRefusalHint(reason) ?? REFUSED };
   }
   const fault = readGitFault(result.stderr);
   if (
@@ -150,12 +160,14 @@ export function readPushReport(result: GitResult): PushReport {
   return {
     kind: 'refused',
     reason: remoteWords === '' ? fault.reason : reason,
-    hint: error.hint ?? toRefusalHint(reason),
+    hint: findRefusalHint(result.stderr) ?? error.hint ?? REFUSED,
   };
 }
 
-function toRefusalHint(reason: string): string {
-  return REFUSALS.find(([pattern]) => pattern.test(reason))?.[1] ?? 'The git host refused the push; see the reason.';
+const REFUSED = 'The git host refused the push; see the reason.';
+
+function findRefusalHint(reason: string): string | undefined {
+  return REFUSALS.find(([pattern]) => pattern.test(reason))?.[1];
 }
 
 function toRemoteWords(stderr: string): string {

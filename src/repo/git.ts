@@ -47,6 +47,7 @@ const MAX_OUTPUT_BYTES = 64 * 1024 * 1024;
 /** The one place where simple-git is made. Throws `config_invalid` where credentials and address do not fit. */
 export function createGit(options: GitOptions): Git {
   const access = toRemoteAccess(options.url, options.credentials);
+  if (access.secrets.length > 0) refuseDebugOutput(options.host['DEBUG']);
   const redactor = createRedactor(access.secrets);
   const input = {
     home: options.home,
@@ -72,6 +73,14 @@ export function createGit(options: GitOptions): Git {
       return { ...result, stderr };
     },
   };
+}
+
+/** simple-git writes the environment of every command to standard error when DEBUG names it, the token with it. */
+function refuseDebugOutput(debug: string | undefined): void {
+  if (!(debug ?? '').split(/[\s,]+/).some((name) => /^(?:\*|simple-git)/.test(name))) return;
+  throw new AppError('config_invalid', 'DEBUG is set so that the git library would print the git token', {
+    hint: 'Unset DEBUG, or let it name other modules only.',
+  });
 }
 
 async function runSimpleGit(

@@ -103,7 +103,39 @@ describe('opening', () => {
     expect(await repo.readFile(await repo.fetch(), 'README.md')).toBe('hi\n');
   });
 
-  it('cleans up after a process that was killed, and only then', async () => {
+  it('cleans up after a process that was killed', async () => {
+    const bare = await makeBare();
+    const dir = await makeTempDir();
+    const script = `
+      import { createSystemClock } from ${JSON.stringify(import.meta.resolve('../lib/clock.ts'))};
+      import { silentLogger } from ${JSON.stringify(import.meta.resolve('../lib/logger.ts'))};
+      import { openInfraRepo } from ${JSON.stringify(import.meta.resolve('./infra-repo.ts'))};
+      const repo = await openInfraRepo({ url: ${JSON.stringify(bare.url)}, branch: 'main', dir: ${JSON.stringify(dir)},
+        author: { name: 'a', email: 'b' }, clock: createSystemClock(), logger: silentLogger });
+      await repo.withWorkTree(await repo.fetch(), 'tkt_1', async (tree) => {
+        await tree.write('half', 'done');
+        console.log('working in ' + tree.dir);
+        await new Promise((resolve) => setTimeout(resolve, 60_000));
+      });`;
+    const kill = new AbortController();
+    const child = await exec(process.execPath, ['--input-type=module', '--eval', script], {
+      env: { PATH: process.env['PATH'] ?? '' },
+      timeoutMs: 60_000,
+      maxBytes: 100_000,
+      signal: kill.signal,
+      // Killed with -9 once it is at work.
+      onStdout: () => kill.abort(),
+    });
+    const tree = child.stdout.trim().slice('working in '.length);
+    expect(await readdir(tree)).toContain('half');
+    const repo = await openTestRepo(bare.url, { dir });
+    await expect(readdir(tree)).rejects.toThrow(/ENOENT/);
+    const head = await bare.commit({ a: 'b' });
+    expect(await repo.fetch()).toBe(head);
+    await repo.withWorkTree(head, 'tkt_1', async (again) => expect(await again.read('half')).toBeUndefined());
+  });
+
+  it('leaves alone what a running process works with, and knows an old process by its start time', async () => {
     const bare = await makeBare();
     const dir = await makeTempDir();
     const repo = await openTestRepo(bare.url, { dir });

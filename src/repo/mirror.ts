@@ -45,6 +45,9 @@ const CONFIG = '[core]\n\trepositoryformatversion = 0\n\tfilemode = true\n\tbare
 // This file has the last word over the `.gitattributes` of the repository.
 const ATTRIBUTES = '* -filter -text -ident -working-tree-encoding !eol !merge\n';
 
+// Installed packages are linked into work trees, and `node_modules/` in a .gitignore does not cover a link.
+const EXCLUDED = 'node_modules\n.tiphys-*.tmp\n';
+
 /** Opens the mirror; makes it, with a first fetch, where there is none or where it is broken. */
 export async function openMirror(options: MirrorOptions): Promise<Mirror> {
   const { gitDir, logger } = options;
@@ -78,6 +81,7 @@ async function settle(gitDir: string): Promise<void> {
   await mkdir(join(gitDir, 'info'), { recursive: true });
   await writeFile(join(gitDir, 'config'), CONFIG);
   await writeFile(join(gitDir, 'info', 'attributes'), ATTRIBUTES);
+  await writeFile(join(gitDir, 'info', 'exclude'), EXCLUDED);
   await rm(join(gitDir, 'config.worktree'), { force: true });
 }
 

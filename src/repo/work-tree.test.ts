@@ -131,6 +131,17 @@ describe('changes', () => {
     });
   });
 
+  it('leave installed packages out, linked ones too', async () => {
+    const { repo, head } = await open({}, { a: 'a\n', '.gitignore': 'node_modules/\n' });
+    await repo.withWorkTree(head, 'x', async (tree) => {
+      await symlink('/usr/lib', join(tree.dir, 'node_modules'));
+      await mkdir(join(tree.dir, 'sub/node_modules/x'), { recursive: true });
+      await writeFile(join(tree.dir, 'sub/node_modules/x/index.js'), 'x');
+      expect(await tree.diff()).toBe('');
+      expect(await tree.list()).toEqual(['.gitignore', 'a']);
+    });
+  });
+
   it('are committed with author, trailers and time, and nothing is left to commit', async () => {
     const now = Date.UTC(2026, 5, 1, 12);
     const { repo, head } = await open({ clock: { now: () => now, sleep: () => Promise.resolve() } });

@@ -5,7 +5,7 @@ import { exec } from '../../src/lib/exec.ts';
 import { parseCommitSha, type CommitSha } from '../../src/lib/ids.ts';
 
 /** Files of a commit by path; null removes the file. A value with `mode` makes a link (120000) or a program (100755). */
-export type FixtureFiles = Record<string, string | { mode: '100755' | '120000'; content: string } | null>;
+type FixtureFiles = Record<string, string | { mode: '100755' | '120000'; content: string } | null>;
 
 export interface BareRepo {
   readonly dir: string;

@@ -11,7 +11,7 @@ interface SeenRequest {
   authorization: string | undefined;
 }
 
-export interface GitHttpServer {
+interface GitHttpServer {
   /** `http://127.0.0.1:port`; a repository `infra.git` below the root is `${url}/infra.git`. */
   readonly url: string;
   readonly requests: SeenRequest[];

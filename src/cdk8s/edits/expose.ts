@@ -31,14 +31,19 @@ export function expose(context: EditContext, edit: Expose): string {
   const near = found.construct;
   const spot = findSpot(context, service, near);
   const style = editor.style(spot.module);
-  const backend = found.backend ?? addServiceObject(context, edit, service, spot.scope, spot.indent, spot.module, statements);
+  const backend =
+    found.backend ?? addServiceObject(context, edit, service, spot.scope, spot.indent, spot.module, statements);
   const taken = listConstructs(project, service).some(({ kind, name }) => kind === 'Ingress' && name === edit.service);
-  const name = taken ? `${edit.service}-${edit.host.replace(/^\*\./, 'any-').replaceAll('.', '-')}`.slice(0, 63).replace(/-$/, '') : edit.service;
+  const name = taken
+    ? `${edit.service}-${edit.host.replace(/^\*\./, 'any-').replaceAll('.', '-')}`.slice(0, 63).replace(/-$/, '')
+    : edit.service;
   const className = findClassName(context);
   const spec: Code = {
     object: [
       ...(className === undefined ? [] : [['ingressClassName', toCode(className, style)] as const]),
-      ...(edit.tlsSecret === undefined ? [] : [['tls', toCode([{ hosts: [edit.host], secretName: edit.tlsSecret }], style)] as const]),
+      ...(edit.tlsSecret === undefined
+        ? []
+        : [['tls', toCode([{ hosts: [edit.host], secretName: edit.tlsSecret }], style)] as const]),
       [
         'rules',
         toCode(
@@ -47,7 +52,11 @@ export function expose(context: EditContext, edit: Expose): string {
               host: edit.host,
               http: {
                 paths: [
-                  { path: edit.path, pathType: 'Prefix', backend: { service: { name: backend.name, port: { number: backend.port } } } },
+                  {
+                    path: edit.path,
+                    pathType: 'Prefix',
+                    backend: { service: { name: backend.name, port: { number: backend.port } } },
+                  },
                 ],
               },
             },
@@ -84,7 +93,8 @@ function refuseKnownHost({ modules }: EditContext, edit: Expose, ingress: Constr
   }
   for (const call of listCalls(ingress, ['addHostRule'])) {
     const [host, path] = call.node.arguments.map((node) => evaluateText(modules, { ...call, node }));
-    if (host === edit.host && path === edit.path) throw unchanged(`Ingress ${ingress.name} serves ${edit.host}${edit.path} already`);
+    if (host === edit.host && path === edit.path)
+      throw unchanged(`Ingress ${ingress.name} serves ${edit.host}${edit.path} already`);
   }
 }
 
@@ -137,7 +147,10 @@ function findBackend(
   if (found.length > 0)
     throw unsupported(`no Service of ${edit.service} has the port ${edit.port}`, `Expose one of ${labels.join(', ')}.`);
   if (unreadable !== undefined)
-    throw unsupported(`${unreadable}: the name or the ports of this Service cannot be read from the source`, 'Give it a literal name and ports.');
+    throw unsupported(
+      `${unreadable}: the name or the ports of this Service cannot be read from the source`,
+      'Give it a literal name and ports.',
+    );
   return { backend: undefined, construct: undefined };
 }
 
@@ -181,25 +194,51 @@ function addServiceObject(
   const ports = listContainerPorts(context, service, workload);
   const [port] = edit.port === undefined ? ports : [edit.port];
   if (port === undefined)
-    throw unsupported(`${toWhere(workload.module, workload.node)}: ${edit.service} names no port to expose`, 'Say which port its container listens on.');
-  if (edit.port === undefined && ports.length > 1) throw ambiguous(`port of ${edit.service} to expose`, ports.map(String));
+    throw unsupported(
+      `${toWhere(workload.module, workload.node)}: ${edit.service} names no port to expose`,
+      'Say which port its container listens on.',
+    );
+  if (edit.port === undefined && ports.length > 1)
+    throw ambiguous(`port of ${edit.service} to expose`, ports.map(String));
   const style = editor.style(module);
-  if (workload.source === 'plus' && workload.kind === 'Deployment' && workload.variable !== undefined && ports.includes(port)) {
-    statements.push(`${workload.variable}.exposeViaService({ name: ${toStringCode(edit.service, style)}, ports: [{ port: ${port} }] });`);
+  if (
+    workload.source === 'plus' &&
+    workload.kind === 'Deployment' &&
+    workload.variable !== undefined &&
+    ports.includes(port)
+  ) {
+    statements.push(
+      `${workload.variable}.exposeViaService({ name: ${toStringCode(edit.service, style)}, ports: [{ port: ${port} }] });`,
+    );
     return { name: edit.service, port };
   }
   const labels =
-    workload.source !== 'plus' && workload.props !== undefined ? findPath(context.modules, workload.props, ['spec', 'selector', 'matchLabels']) : undefined;
+    workload.source !== 'plus' && workload.props !== undefined
+      ? findPath(context.modules, workload.props, ['spec', 'selector', 'matchLabels'])
+      : undefined;
   if (labels === undefined)
-    throw unsupported(`${toWhere(workload.module, workload.node)}: the pods of ${edit.service} cannot be selected from here`, 'Declare the container port and a Service beside the workload.');
+    throw unsupported(
+      `${toWhere(workload.module, workload.node)}: the pods of ${edit.service} cannot be selected from here`,
+      'Declare the container port and a Service beside the workload.',
+    );
   const type = editor.refer(module, 'cdk8s', 'ApiObject');
   const entries: [string, Code][] = [
     ['apiVersion', toCode('v1', style)],
     ['kind', toCode('Service', style)],
     ['metadata', toCode({ name: edit.service }, style)],
-    ['spec', { object: [['selector', labels.node.getText(labels.module.file)], ['ports', toCode([{ port, targetPort: port }], style)]] }],
+    [
+      'spec',
+      {
+        object: [
+          ['selector', labels.node.getText(labels.module.file)],
+          ['ports', toCode([{ port, targetPort: port }], style)],
+        ],
+      },
+    ],
   ];
-  statements.push(`new ${type}(${scope}, ${toStringCode('service', style)}, ${printCode({ object: entries }, style, indent, 120)});`);
+  statements.push(
+    `new ${type}(${scope}, ${toStringCode('service', style)}, ${printCode({ object: entries }, style, indent, 120)});`,
+  );
   return { name: edit.service, port };
 }
 

@@ -34,11 +34,13 @@ export function setConfig(context: EditContext, edit: SetConfig): string {
   const style = editor.style(configMap.module);
   const code = toStringCode(edit.value, style);
   const value = added?.value;
-  const listed = configMap.props === undefined ? undefined : findPath(context.modules, configMap.props, ['data', edit.key]);
+  const listed =
+    configMap.props === undefined ? undefined : findPath(context.modules, configMap.props, ['data', edit.key]);
   const existing = value ?? listed;
   if (existing !== undefined) {
     const known = evaluate(context.modules, existing);
-    if (known.known && known.value === edit.value) throw unchanged(`${edit.key} of ConfigMap ${configMap.name} has that value already`);
+    if (known.known && known.value === edit.value)
+      throw unchanged(`${edit.key} of ConfigMap ${configMap.name} has that value already`);
     assign(context, existing, code);
   } else setFields(context, configMap, [{ path: ['data', edit.key], code }]);
   return summary;
@@ -49,11 +51,14 @@ function findConfigMap({ project }: EditContext, edit: SetConfig, service: Servi
   const names = all.map(({ name }) => name);
   if (edit.configMap !== undefined) {
     const named = all.find(({ name }) => name === edit.configMap);
-    if (named === undefined && edit.value === null) throw notFound(`ConfigMap ${edit.configMap} of ${edit.service}`, names);
+    if (named === undefined && edit.value === null)
+      throw notFound(`ConfigMap ${edit.configMap} of ${edit.service}`, names);
     return named;
   }
   if (all.length <= 1) return all[0];
-  const holding = all.filter((item) => item.props !== undefined && findPath(project.modules, item.props, ['data', edit.key]) !== undefined);
+  const holding = all.filter(
+    (item) => item.props !== undefined && findPath(project.modules, item.props, ['data', edit.key]) !== undefined,
+  );
   if (holding.length === 1) return holding[0];
   throw ambiguous(`ConfigMap of ${edit.service}`, names);
 }
@@ -67,14 +72,22 @@ function findAddedKey({ modules }: EditContext, edit: SetConfig, configMap: Cons
   return undefined;
 }
 
-function removeKey(context: EditContext, edit: SetConfig, configMap: ConstructNode, added: ReturnType<typeof findAddedKey>): void {
+function removeKey(
+  context: EditContext,
+  edit: SetConfig,
+  configMap: ConstructNode,
+  added: ReturnType<typeof findAddedKey>,
+): void {
   const { editor, modules } = context;
   const { module } = configMap;
   if (added !== undefined) {
     const statement = added.call.node.parent;
     guard(added.value);
     if (!module.compiler.isExpressionStatement(statement))
-      throw unsupported(`${toWhere(module, statement)}: ${edit.key} is added inside another expression`, 'Make it a statement of its own.');
+      throw unsupported(
+        `${toWhere(module, statement)}: ${edit.key} is added inside another expression`,
+        'Make it a statement of its own.',
+      );
     editor.removeStatement(module, statement);
     return;
   }
@@ -82,9 +95,17 @@ function removeKey(context: EditContext, edit: SetConfig, configMap: ConstructNo
   const object = data === undefined ? undefined : toObject(modules, data);
   const property = object === undefined ? undefined : findProperty(object.place, edit.key);
   if (property?.kind === 'hidden' || (data !== undefined && object === undefined) || configMap.propsState === 'opaque')
-    throw unsupported(`${toWhere(module, configMap.node)}: the data of ConfigMap ${configMap.name} is computed`, 'Write it as an object literal.');
-  if (object === undefined || property?.kind !== 'found') throw unchanged(`ConfigMap ${configMap.name} has no ${edit.key}`);
-  if (object.reads > 1) throw unsupported(`${toWhere(object.place.module, object.place.node)}: this data is used in several places`, 'Give the ConfigMap data of its own.');
+    throw unsupported(
+      `${toWhere(module, configMap.node)}: the data of ConfigMap ${configMap.name} is computed`,
+      'Write it as an object literal.',
+    );
+  if (object === undefined || property?.kind !== 'found')
+    throw unchanged(`ConfigMap ${configMap.name} has no ${edit.key}`);
+  if (object.reads > 1)
+    throw unsupported(
+      `${toWhere(object.place.module, object.place.node)}: this data is used in several places`,
+      'Give the ConfigMap data of its own.',
+    );
   guard(object.place);
   editor.removeItem(object.place.module, object.place.node.properties, property.node);
 }
@@ -101,7 +122,10 @@ function addConfigMap(context: EditContext, service: Service, name: string, key:
       return (scope, indent) => `new ${type}(${scope}, ${id}, ${expanded([metadata, data], indent)});`;
     }
     const type = editor.refer(module, 'cdk8s', 'ApiObject');
-    const head = [['apiVersion', toCode('v1', style)], ['kind', toCode('ConfigMap', style)]] as const;
+    const head = [
+      ['apiVersion', toCode('v1', style)],
+      ['kind', toCode('ConfigMap', style)],
+    ] as const;
     return (scope, indent) => `new ${type}(${scope}, ${id}, ${expanded([...head, metadata, data], indent)});`;
 
     function expanded(entries: readonly (readonly [string, Code])[], indent: string): string {

@@ -75,7 +75,10 @@ function findAddedVariable(project: Project, name: string, workload: ConstructNo
     return [{ value: { module, node: value, frame }, statement: node.parent }];
   });
   if (calls.length > 1 && calls[1] !== undefined)
-    throw unsupported(`${toWhere(module, calls[1].statement)}: ${name} is added more than once`, 'Keep one addVariable per variable and container.');
+    throw unsupported(
+      `${toWhere(module, calls[1].statement)}: ${name} is added more than once`,
+      'Keep one addVariable per variable and container.',
+    );
   return calls[0];
 }
 
@@ -86,9 +89,16 @@ function setPlainEnv(context: EditContext, edit: SetEnv, container: ObjectPlace)
   const property = findProperty(container, 'env');
   const list = property.kind === 'found' ? toArray(modules, property.value) : undefined;
   if (property.kind === 'hidden' || (property.kind === 'found' && list === undefined))
-    throw unsupported(`${toWhere(container.module, container.node)}: \`env\` is computed`, 'Write it as an array literal.');
+    throw unsupported(
+      `${toWhere(container.module, container.node)}: \`env\` is computed`,
+      'Write it as an array literal.',
+    );
   const entries = (list?.place.node.elements ?? []).map((node) => {
-    const place: Place = { module: list?.place.module ?? container.module, node, frame: list?.place.frame ?? container.frame };
+    const place: Place = {
+      module: list?.place.module ?? container.module,
+      node,
+      frame: list?.place.frame ?? container.frame,
+    };
     const object = toObject(modules, place);
     const name = object === undefined ? undefined : findPath(modules, object.place, ['name']);
     const known = name === undefined ? undefined : evaluate(modules, name);
@@ -102,17 +112,26 @@ function setPlainEnv(context: EditContext, edit: SetEnv, container: ObjectPlace)
       'Write the variables out as `{ name, value }`.',
     );
   if (list !== undefined && list.reads > 1)
-    throw unsupported(`${toWhere(list.place.module, list.place.node)}: this list of variables is used in several places`, 'Give the container a list of its own.');
+    throw unsupported(
+      `${toWhere(list.place.module, list.place.node)}: this list of variables is used in several places`,
+      'Give the container a list of its own.',
+    );
   if (edit.value === null) {
     if (found === undefined || list === undefined) throw unchanged(`${edit.name} is not set`);
     guard(found.place);
-    if (entries.length === 1 && property.kind === 'found') editor.removeItem(container.module, container.node.properties, property.node);
+    if (entries.length === 1 && property.kind === 'found')
+      editor.removeItem(container.module, container.node.properties, property.node);
     else editor.removeItem(list.place.module, list.place.node.elements, found.node);
     return;
   }
   const code = toStringCode(edit.value, style);
   if (found === undefined) {
-    const entry = { object: [['name', toStringCode(edit.name, style)], ['value', code]] as const };
+    const entry = {
+      object: [
+        ['name', toStringCode(edit.name, style)],
+        ['value', code],
+      ] as const,
+    };
     if (list === undefined) setPaths(context, container, [{ path: ['env'], code: { array: [entry] } }]);
     else {
       guard(list.place);
@@ -140,10 +159,16 @@ function removeProperty({ project, editor }: EditContext, container: ObjectPlace
   const object = outer.kind === 'found' ? toObject(project.modules, outer.value) : undefined;
   const inner = object === undefined ? undefined : findProperty(object.place, name);
   if (outer.kind === 'hidden' || inner?.kind === 'hidden' || (outer.kind === 'found' && object === undefined))
-    throw unsupported(`${toWhere(container.module, container.node)}: \`${key}\` is computed, so ${name} may be among what it gives`, 'Write it as an object literal.');
+    throw unsupported(
+      `${toWhere(container.module, container.node)}: \`${key}\` is computed, so ${name} may be among what it gives`,
+      'Write it as an object literal.',
+    );
   if (outer.kind !== 'found' || object === undefined || inner?.kind !== 'found') throw unchanged(`${name} is not set`);
   if (object.reads > 1)
-    throw unsupported(`${toWhere(object.place.module, object.place.node)}: this object is used in several places`, 'Give the container an object of its own.');
+    throw unsupported(
+      `${toWhere(object.place.module, object.place.node)}: this object is used in several places`,
+      'Give the container an object of its own.',
+    );
   guard(object.place);
   if (object.place.node.properties.length === 1 && object.place.node === outer.value.node)
     editor.removeItem(container.module, container.node.properties, outer.node);

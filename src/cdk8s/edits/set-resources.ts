@@ -39,7 +39,9 @@ export function setResources(context: EditContext, edit: EditOf<'set_resources'>
     throw unchanged(`${container.name} has these requests and limits already`);
   checkOrder(wishes, current);
   const fresh = workload.source === 'plus' && !hasProperty(container.object, 'resources');
-  const all = fresh ? [...PLUS_DEFAULTS.filter((item) => !wishes.some((wish) => isSame(wish, item))), ...wishes] : wishes;
+  const all = fresh
+    ? [...PLUS_DEFAULTS.filter((item) => !wishes.some((wish) => isSame(wish, item))), ...wishes]
+    : wishes;
   const rank = ({ which, resource }: Wish) => (resource === 'cpu' ? 0 : 2) + (which === 'requests' ? 0 : 1);
   const order = all.toSorted((a, b) => rank(a) - rank(b));
   setPaths(
@@ -93,26 +95,46 @@ function toAssignment(context: EditContext, container: ObjectPlace, workload: Co
   const literal = toStringCode(wish.quantity, editor.style(module));
   if (workload.source === 'api') return { path, code: literal };
   if (workload.source === 'kube') {
-    const owner = workload.qualifier === '' ? editor.refer(module, workload.specifier, 'Quantity') : `${workload.qualifier}.Quantity`;
+    const owner =
+      workload.qualifier === ''
+        ? editor.refer(module, workload.specifier, 'Quantity')
+        : `${workload.qualifier}.Quantity`;
     return { path, code: `${owner}.fromString(${literal})` };
   }
   if (wish.resource === 'cpu') {
     const cpu = editor.refer(module, workload.specifier, 'Cpu');
     const cores = toBase(wish.quantity) ?? Number.NaN;
     const millis = Math.round(cores * 1000);
-    if (!(millis > 0)) throw unsupported(`${wish.quantity} is no amount of CPU`, 'Write it in millicores, such as 250m.');
+    if (!(millis > 0))
+      throw unsupported(`${wish.quantity} is no amount of CPU`, 'Write it in millicores, such as 250m.');
     return { path, code: millis % 1000 === 0 ? `${cpu}.units(${millis / 1000})` : `${cpu}.millis(${millis})` };
   }
   // cdk8s-plus renders memory in whole MiB.
   const mebibytes = (toBase(wish.quantity) ?? Number.NaN) / 2 ** 20;
   if (!Number.isInteger(mebibytes) || mebibytes <= 0)
-    throw unsupported(`cdk8s-plus cannot write ${wish.quantity} of memory, only whole Mi`, `Ask for ${Math.max(1, Math.ceil(mebibytes) || 1)}Mi.`);
+    throw unsupported(
+      `cdk8s-plus cannot write ${wish.quantity} of memory, only whole Mi`,
+      `Ask for ${Math.max(1, Math.ceil(mebibytes) || 1)}Mi.`,
+    );
   const size = editor.refer(module, 'cdk8s', 'Size');
-  return { path, code: mebibytes % 1024 === 0 ? `${size}.gibibytes(${mebibytes / 1024})` : `${size}.mebibytes(${mebibytes})` };
+  return {
+    path,
+    code: mebibytes % 1024 === 0 ? `${size}.gibibytes(${mebibytes / 1024})` : `${size}.mebibytes(${mebibytes})`,
+  };
 }
 
 const UNITS: Readonly<Record<string, number>> = {
-  '': 1, m: 1e-3, k: 1e3, K: 1e3, Ki: 2 ** 10, M: 1e6, Mi: 2 ** 20, G: 1e9, Gi: 2 ** 30, T: 1e12, Ti: 2 ** 40,
+  '': 1,
+  m: 1e-3,
+  k: 1e3,
+  K: 1e3,
+  Ki: 2 ** 10,
+  M: 1e6,
+  Mi: 2 ** 20,
+  G: 1e9,
+  Gi: 2 ** 30,
+  T: 1e12,
+  Ti: 2 ** 40,
 };
 
 /** A quantity in cores or bytes. */
@@ -122,15 +144,29 @@ function toBase(quantity: string): number | undefined {
   return number === '' || factor === undefined ? undefined : Number((Number(number) * factor).toPrecision(12));
 }
 
-const METHODS: Readonly<Record<string, string>> = { millis: 'm', units: '', kibibytes: 'Ki', mebibytes: 'Mi', gibibytes: 'Gi', tebibytes: 'Ti' };
+const METHODS: Readonly<Record<string, string>> = {
+  millis: 'm',
+  units: '',
+  kibibytes: 'Ki',
+  mebibytes: 'Mi',
+  gibibytes: 'Gi',
+  tebibytes: 'Ti',
+};
 
-function readQuantity({ modules }: EditContext, container: ObjectPlace, workload: ConstructNode, wish: Wish): number | undefined {
+function readQuantity(
+  { modules }: EditContext,
+  container: ObjectPlace,
+  workload: ConstructNode,
+  wish: Wish,
+): number | undefined {
   const place = findPath(modules, container, toPath(workload, wish));
   if (place === undefined) return undefined;
   const { compiler } = place.module;
   const node = unwrap(place.module, place.node);
-  const call = compiler.isCallExpression(node) && compiler.isPropertyAccessExpression(node.expression) ? node : undefined;
-  const method = call !== undefined && compiler.isPropertyAccessExpression(call.expression) ? call.expression.name.text : '';
+  const call =
+    compiler.isCallExpression(node) && compiler.isPropertyAccessExpression(node.expression) ? node : undefined;
+  const method =
+    call !== undefined && compiler.isPropertyAccessExpression(call.expression) ? call.expression.name.text : '';
   const argument = call?.arguments[0];
   const value: Place = argument === undefined ? place : { ...place, node: argument };
   const known = evaluate(modules, value);

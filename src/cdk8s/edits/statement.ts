@@ -37,7 +37,10 @@ export function addStatements({ editor }: EditContext, spot: Spot, statements: r
   editor.addAfter(
     spot.module,
     spot.after,
-    statements.flatMap((text) => ['', ...text.split('\n').map((line) => (line.startsWith(spot.indent) ? line.slice(spot.indent.length) : line))]),
+    statements.flatMap((text) => [
+      '',
+      ...text.split('\n').map((line) => (line.startsWith(spot.indent) ? line.slice(spot.indent.length) : line)),
+    ]),
   );
 }
 
@@ -53,18 +56,28 @@ export function findSpot(context: EditContext, service: Service, near?: Construc
     const last = constructs.filter((item) => item.module === module).at(-1);
     const statement = findTopStatement(module, last?.node ?? node);
     if (!compiler.isVariableDeclaration(parent) || !compiler.isIdentifier(parent.name) || statement === undefined)
-      throw unsupported(`${toWhere(module, node)}: this chart cannot be added to`, 'Give the service a chart class of its own.');
+      throw unsupported(
+        `${toWhere(module, node)}: this chart cannot be added to`,
+        'Give the service a chart class of its own.',
+      );
     return { module, after: statement, scope: parent.name.text, indent: findIndent(module, statement), source };
   }
-  const { module, node } = near === undefined || near.frame.owner === undefined ? service.declaration : { module: near.module, node: near.frame.owner };
+  const { module, node } =
+    near === undefined || near.frame.owner === undefined
+      ? service.declaration
+      : { module: near.module, node: near.frame.owner };
   const { compiler } = module;
   const frame = near?.frame ?? constructs.find((item) => item.frame.owner === node)?.frame ?? service.frame;
   guard({ module, node: service.call.node, frame });
   const constructor = node.members.find((member) => compiler.isConstructorDeclaration(member));
-  const body = constructor !== undefined && compiler.isConstructorDeclaration(constructor) ? constructor.body : undefined;
+  const body =
+    constructor !== undefined && compiler.isConstructorDeclaration(constructor) ? constructor.body : undefined;
   const after = body?.statements.at(-1);
   if (after === undefined)
-    throw unsupported(`${toWhere(module, node)}: ${service.className} has no constructor to add to`, 'Make its objects in a constructor.');
+    throw unsupported(
+      `${toWhere(module, node)}: ${service.className} has no constructor to add to`,
+      'Make its objects in a constructor.',
+    );
   return { module, after, scope: 'this', indent: findIndent(module, after), source };
 }
 

@@ -47,9 +47,10 @@ function forbid(owner: object, names: readonly string[], what: string): void {
   }
 }
 
+const load = (name: string) => require(`node:${name}`) as Record<string, object>;
+
 function closeNetwork(): void {
   const what = 'a synth has no network: put what it needs into the repository';
-  const load = (name: string) => require(`node:${name}`) as Record<string, object>;
   const net = load('net');
   if (net.Socket !== undefined) forbid((net.Socket as { prototype: object }).prototype, ['connect'], what);
   if (net.Server !== undefined) forbid((net.Server as { prototype: object }).prototype, ['listen'], what);
@@ -72,9 +73,9 @@ function closeNetwork(): void {
 function closeProcesses(): void {
   const what = 'a synth runs no other program and no thread';
   const programs = ['spawn', 'spawnSync', 'exec', 'execSync', 'execFile', 'execFileSync', 'fork'];
-  forbid(require('node:child_process') as object, programs, what);
-  forbid(require('node:worker_threads') as object, ['Worker'], what);
-  forbid(require('node:cluster') as object, ['fork'], what);
+  forbid(load('child_process'), programs, what);
+  forbid(load('worker_threads'), ['Worker'], what);
+  forbid(load('cluster'), ['fork'], what);
   forbid(
     process,
     ['kill', '_kill', '_debugProcess', '_debugEnd', 'binding', '_linkedBinding', 'dlopen', 'execve', 'abort'],

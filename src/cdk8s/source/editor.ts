@@ -120,6 +120,17 @@ export function createEditor(): Editor {
     return alone ? [lineStart, lineEnd] : [start, end];
   };
 
+  /** Values before types, and in order where the list is in order. */
+  const insertSpecifier = (module: SourceModule, elements: ts.NodeArray<ts.ImportSpecifier>, name: string): void => {
+    const text = open(module);
+    const values = elements.filter((element) => !element.isTypeOnly).map((element) => element.name);
+    const sorted = values.every((value, index) => index === 0 || (values[index - 1]?.text ?? '') <= value.text);
+    const next = sorted ? values.find((value) => value.text > name) : undefined;
+    const before = next?.parent ?? elements.find((element) => element.isTypeOnly);
+    if (before !== undefined) text.appendLeft(before.getStart(module.file), `${name}, `);
+    else text.appendLeft(elements.at(-1)?.getEnd() ?? 0, `, ${name}`);
+  };
+
   const editor: Editor = {
     style: findStyle,
     replace: (module, node, text) => {
@@ -173,7 +184,10 @@ export function createEditor(): Editor {
         start = range.pos;
       }
       const [from, to] = lineSpan(module, start, statement.getEnd());
-      open(module).remove(from, to);
+      // The empty line above goes too where one below, or the end of the block, would be left beside it.
+      const above = /\n([ \t]*\r?\n)$/.exec(module.text.slice(0, from))?.[1]?.length ?? 0;
+      const closes = /^[ \t]*(\r?\n|\}|$)/.test(module.text.slice(to));
+      open(module).remove(above > 0 && closes ? from - above : from, to);
     },
     addAfter: (module, statement, lines) => {
       const indent = indentAt(module, statement.getStart(module.file));
@@ -199,12 +213,8 @@ export function createEditor(): Editor {
           compiler.isStringLiteral(declaration.moduleSpecifier) && declaration.moduleSpecifier.text === specifier;
         if (!same || bindings === undefined || !compiler.isNamedImports(bindings)) continue;
         if (declaration.importClause?.isTypeOnly === true) continue;
-        const last = bindings.elements.at(-1);
-        if (last === undefined) continue;
-        // Values before types, as the rest of such a list is usually ordered.
-        const firstType = bindings.elements.find((element) => element.isTypeOnly);
-        if (firstType !== undefined) open(module).appendLeft(firstType.getStart(module.file), `${name}, `);
-        else open(module).appendLeft(last.getEnd(), `, ${name}`);
+        if (bindings.elements.length === 0) continue;
+        insertSpecifier(module, bindings.elements, name);
         return name;
       }
       const { quote } = findStyle(module);

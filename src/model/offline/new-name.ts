@@ -59,7 +59,7 @@ export function findNewName(
       return { at, target: { kind: 'new', name, known: name } };
     });
   if (verb < 0) return undefined;
-  const plain = words.findIndex((word, at) => at > verb && isName(words, at) && (mentioned < 0 || at < mentioned));
+  const plain = words.findIndex((_, at) => at > verb && isName(words, at) && (mentioned < 0 || at < mentioned));
   if (plain >= 0 && isNameSlot(words, plain)) {
     markAt(words, plain);
     return [{ at: plain, target: { kind: 'new', name: toServiceName(words[plain]?.lower ?? '') } }];
@@ -72,7 +72,7 @@ export function findNewName(
 // Set-up verbs followed by an unknown name before the first known service: "deploy payments next to web".
 function nameBefore(words: readonly Word[], verb: number, mentioned: number): boolean {
   return (
-    verb >= 0 && words.some((_word, at) => at > verb && at < mentioned && isName(words, at) && isNameSlot(words, at))
+    verb >= 0 && words.slice(0, mentioned).some((_, at) => at > verb && isName(words, at) && isNameSlot(words, at))
   );
 }
 

@@ -106,7 +106,7 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
       const compared =
         loaded.kind === 'failed'
           ? withFailure(deps, current, loaded)
-          : withComparison(deps, current, loaded.targets, effective);
+          : withComparison(deps, current, loaded.targets, effective, () => request(id, 1));
       return asked === undefined ? compared : withoutRefresh(compared, asked);
     });
     if (loaded.kind === 'failed') scheduleRetry(id);
@@ -197,7 +197,13 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
   };
 }
 
-function withComparison(deps: ReconcilerDeps, application: Application, targets: Targets, level: CompareLevel): Application {
+function withComparison(
+  deps: ReconcilerDeps,
+  application: Application,
+  targets: Targets,
+  level: CompareLevel,
+  again: () => void,
+): Application {
   const stamp = deps.timeline.stamp();
   const resources = deps.live.compare(application, targets.objects);
   const revisions = isMultiSource(application.spec) ? { revisions: targets.revisions } : { revision: targets.revisions[0] ?? '' };
@@ -221,13 +227,12 @@ function withComparison(deps: ReconcilerDeps, application: Application, targets:
     mayAutoSync: verdict.mayAutoSync,
     sinceFinishedMs: Number.isNaN(finishedMs) ? Infinity : deps.timeline.toSimulated(deps.timeline.now() - finishedMs),
   });
-  const id = toApplicationId(application);
   const wanted: Omit<Condition, 'lastTransitionTime'>[] = targets.repeated.map((name) => ({
     type: 'RepeatedResourceWarning',
-    message: `Resource ${name} appeared ${2} times among application resources.`,
+    message: `Resource ${name} appeared 2 times among application resources.`,
   }));
   if (decision.kind === 'refuse') wanted.push({ type: 'SyncError', message: decision.message });
-  if (decision.kind === 'later') deps.timeline.after(decision.simulatedMs, () => deps.operationsRequest?.(id));
+  if (decision.kind === 'later') deps.timeline.after(decision.simulatedMs, again);
   const result = { ...compared, status: withConditions(status, wanted, stamp) };
   if (decision.kind !== 'start') return result;
   // The same write that ends the refresh carries the operation: whoever waited for the refresh sees it.

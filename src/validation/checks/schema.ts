@@ -44,8 +44,13 @@ export function inspectBySchema(
   const { faults, unknown } = validateAndWatch(validate, value);
   return [
     ...groupFaults(faults).map((group) => toFaultFinding(object, value, group, toPath)),
-    ...unknown.map((field) => toUnknownFinding(object, field, toPath)),
+    ...unknown.filter((field) => !isExtension(object, field)).map((field) => toUnknownFinding(object, field, toPath)),
   ];
+}
+
+// The models spell the extensions of a definition's schema their own way (x_kubernetes_...), so these are never recognised.
+function isExtension(object: ManifestObject, field: UnknownField): boolean {
+  return object.kind === 'CustomResourceDefinition' && field.name.startsWith('x-kubernetes-');
 }
 
 function toUnknownKind(object: ManifestObject, found: { kinds: string[]; versions: string[] }): Finding {

@@ -76,14 +76,14 @@ export function findRandomText(text: string): SecretMatch[] {
     .filter(([value]) => {
       const isMixed = /[a-z]/.test(value) && /[A-Z]/.test(value) && /\d/.test(value);
       const isPath = value.split('/').length > 4 || (value.includes('-') && value.split('-').length > 4);
-      return isMixed && !isPath && toEntropy(value) >= 4.2 && !isPublicKey(value);
+      return isMixed && !isPath && toEntropy(value) >= 4.2 && !isReadable(value);
     })
     .map((match) => ({ ...toMatch('random text, as keys and tokens are', match), certainty: 'likely' as const }));
 }
 
-// A bundle of certificates in base64 is public by design: webhooks and API services carry one.
-function isPublicKey(value: string): boolean {
-  return /BEGIN (CERTIFICATE|PUBLIC KEY)/.test(decodeText(value) ?? '') || value.startsWith('LS0tLS1CRUdJTiBD');
+// Text in base64 is read by itself, and a bundle of certificates is public by design: webhooks and API services carry one.
+function isReadable(value: string): boolean {
+  return decodeText(value) !== undefined || value.startsWith('LS0tLS1CRUdJTiBD');
 }
 
 function toEntropy(text: string): number {
@@ -93,7 +93,7 @@ function toEntropy(text: string): number {
 }
 
 const SECRET_NAME =
-  /pass(?:word|wd|phrase)|pwd$|secret|token|credential|api_?key|access_?key|private_?key|_key$|_auth$/;
+  /pass(?:word|wd|phrase)|pwd$|(?:secret|token|credential)s?(?:_|$)|api_?key|access_?key|private_?key|_key$|_auth$/;
 // Names that speak of a secret without holding it: where it lies, how long it lives, how it is called.
 const ABOUT_NAME =
   /(?:_(?:file|path|dir|name|names|ref|id|ttl|url|uri|endpoint|host|type|algorithm|length|size|count|limit|timeout|expiry|expiration|seconds|minutes|hours|days|enabled|required|header|prefix|issuer|audience|rotation|policy|min|max|version|mount|namespace|provider|store|interval)|^(?:public|primary|partition|sort|cache|routing|foreign|max|min|total)_.*(?:keys?|tokens?)|tokens|public_key)$/;

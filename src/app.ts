@@ -1,0 +1,300 @@
+import { hostname } from 'node:os';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Config } from './config/schema.ts';
+import type { LoadedConfig } from './config/load.ts';
+import { createCheckpointer } from './agent/checkpointer.ts';
+import type { AgentDeps } from './agent/deps.ts';
+import { createAgentGraph } from './agent/graph.ts';
+import { createServer } from './api/server.ts';
+import { createArgoClient, type ArgoClient } from './argocd/http.ts';
+import { createBudgets, type ObservationBudgets } from './argocd/observation.ts';
+import { openWatch } from './argocd/watch.ts';
+import { loadIsolation } from './cdk8s/isolation.ts';
+import { createSynth } from './cdk8s/synth.ts';
+import { migrate } from './database/migrate.ts';
+import { openDatabase, type Database } from './database/open.ts';
+import { createSystemClock, toIsoTime, type Clock } from './lib/clock.ts';
+import { AppError } from './lib/errors.ts';
+import { createIdSource, randomHex } from './lib/ids.ts';
+import { createLogger, type Logger } from './lib/logger.ts';
+import { createRedactor } from './lib/redact.ts';
+import { packageVersion } from './lib/package.ts';
+import { createMemoryKeeper } from './memory/memory-store.ts';
+import { createPlanner } from './planner.ts';
+import { parseFreezeWindows } from './policy/freeze-window.ts';
+import { toPolicyVersion } from './policy/evaluate.ts';
+import { parsePolicySettings } from './policy/settings.ts';
+import type { GitCredentials } from './repo/credentials.ts';
+import { openInfraRepo, type InfraRepo } from './repo/infra-repo.ts';
+import { createRunner } from './runner/runner.ts';
+import { startEmbedded, type Embedded } from './sandbox/embedded.ts';
+import { createJournal } from './ticket/event-store.ts';
+import { createTicketService } from './ticket/service.ts';
+
+/** A running Tiphys. */
+export interface App {
+  url: string;
+  mode: 'embedded_sandbox' | 'configured';
+  repository: { url: string; branch: string };
+  argocd: { url: string; token: string | undefined };
+  database: string;
+  warnings: string[];
+  /** Ends streams, stops tickets where that is safe, closes everything. Safe to call twice. */
+  close(): Promise<void>;
+}
+
+/**
+ * The composition root: the one place that picks implementations. Starts everything and listens.
+ * @throws AppError where something needed cannot be reached or opened; what was started by then is stopped again.
+ */
+export async function startApp(loaded: LoadedConfig): Promise<App> {
+  const closers: (() => Promise<void> | void)[] = [];
+  const close = async () => {
+    for (let closer = closers.pop(); closer !== undefined; closer = closers.pop()) await closer();
+  };
+  try {
+    return { ...(await assemble(loaded, closers)), close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function assemble(loaded: LoadedConfig, closers: (() => Promise<void> | void)[]): Promise<Omit<App, 'close'>> {
+  const { config } = loaded;
+  const clock = createSystemClock();
+  const embeddedToken = randomHex(24);
+  const redactor = createRedactor([...loaded.secrets, embeddedToken]);
+  const logger = createLogger(config.log.level, redactor);
+  await mkdir(config.data.dir, { recursive: true, mode: 0o700 });
+
+  const db = await openDatabase({
+    client: config.db.client,
+    connection: config.db.connection ?? undefined,
+    dataDir: config.data.dir,
+    logger,
+    clock,
+  });
+  closers.push(async () => await db.close());
+  await migrate(db);
+
+  const embedded = await startEmbeddedIfUnset(config, { clock, logger, token: embeddedToken });
+  if (embedded !== undefined) closers.push(async () => await embedded.close());
+  const repo = await openRepository(config, embedded, { clock, logger });
+  const argo = createArgo(config, embedded, { clock, logger });
+  closers.push(() => argo.close());
+  const watch = openWatch({ argo, clock, logger });
+  closers.push(async () => await watch.close());
+
+  const synth = createSynth({
+    isolation: await loadIsolation(),
+    limits: {
+      timeoutMs: config.cdk8s.synthTimeoutMs,
+      heapMegabytes: config.cdk8s.maxMemoryMb,
+      maxOutputBytes: config.cdk8s.maxOutputBytes,
+    },
+    clock,
+    logger,
+  });
+  const journal = createJournal({ clock, redactor });
+  const ids = createIdSource(() => clock.now());
+  const memory = createMemoryKeeper(db, { costs: config.memory.costs });
+  const policySettings = parsePolicySettings({
+    autoApprove: config.agent.autoApprove,
+    revertApproval: config.policy.revertApproval,
+    protectedNamespaces: config.policy.protectedNamespaces,
+  });
+  const cluster = embedded === undefined ? new URL(argo.baseUrl).host : 'sandbox';
+  const agent: AgentDeps = {
+    db,
+    journal,
+    clock,
+    ids,
+    logger,
+    redactor,
+    repo,
+    synth,
+    argo,
+    watch,
+    planner: createPlanner(config, { repo, argo, memory, cluster, redactor, clock, logger, outputDir: OUTPUT_DIR }),
+    memory,
+    policy: { settings: policySettings, freezeWindows: parseFreezeWindows(config.policy.freezeWindows) },
+    settings: {
+      outputDir: OUTPUT_DIR,
+      allowedGlobs: config.cdk8s.allowedGlobs,
+      cluster,
+      approvalTtlMs: config.agent.approvalTtlHours * 3_600_000,
+      plannerAttempts: config.agent.plannerAttempts,
+      plannerCanRevise: config.llm.provider === 'openai',
+      pushAttempts: 8,
+      budgets: toBudgets(config),
+      mayRequestSync: config.argocd.mayRequestSync,
+      mayTerminate: config.argocd.mayTerminate,
+      rolloutsAvailable: false,
+    },
+  };
+  const runner = createRunner({
+    db,
+    journal,
+    clock,
+    logger,
+    graph: createAgentGraph(agent, createCheckpointer(db)),
+    recursionLimit: config.agent.recursionLimit,
+    owner: `${hostname()}/${process.pid}`,
+    concurrency: config.agent.concurrency,
+    leaseMs: 30_000,
+    pollMs: 1_000,
+    maxClaims: 5,
+  });
+  const tickets = createTicketService({ db, journal, clock, ids, changed: (ticket) => runner.changed(ticket) });
+  const mode = embedded === undefined ? 'configured' : 'embedded_sandbox';
+  const warnings = [...synth.isolation.warnings];
+  const server = await createServer(
+    {
+      db,
+      clock,
+      logger,
+      redactor,
+      journal,
+      tickets,
+      memory,
+      cluster,
+      info: {
+        version: packageVersion,
+        node: process.versions.node,
+        mode,
+        startedAt: toIsoTime(clock.now()),
+        planner: config.llm.provider === 'offline' ? 'offline' : `openai:${config.llm.model ?? ''}`,
+        repository: { url: repo.url, branch: repo.branch },
+        argocd: { url: argo.baseUrl },
+        database: config.db.client,
+        policyVersion: toPolicyVersion(policySettings),
+        warnings,
+      },
+      readiness: toReadiness({ db, repo, argo }),
+    },
+    { apiKeys: config.server.apiKeys },
+  );
+  closers.push(async () => await server.close());
+  const url = await listen(server, config);
+  runner.start();
+  closers.push(async () => await runner.stop());
+  return {
+    url,
+    mode,
+    repository: { url: repo.url, branch: repo.branch },
+    argocd: { url: argo.baseUrl, token: embedded?.token },
+    database: db.location,
+    warnings,
+  };
+}
+
+/** The folder of rendered manifests that `tiphys init` lays out. */
+const OUTPUT_DIR = 'dist';
+
+interface Basics {
+  clock: Clock;
+  logger: Logger;
+}
+
+async function startEmbeddedIfUnset(config: Config, basics: Basics & { token: string }): Promise<Embedded | undefined> {
+  if (config.git.repoUrl !== null && config.argocd.server !== null) return undefined;
+  return await startEmbedded({
+    dir: join(config.data.dir, 'sandbox'),
+    branch: config.git.branch,
+    port: config.sandbox.port,
+    speed: config.sandbox.speed,
+    ...basics,
+  });
+}
+
+async function openRepository(config: Config, embedded: Embedded | undefined, basics: Basics): Promise<InfraRepo> {
+  const url = embedded?.repository ?? config.git.repoUrl;
+  if (url === null) throw new AppError('config_invalid', 'git.repoUrl is not set');
+  const credentials = toCredentials(config);
+  return await openInfraRepo({
+    url,
+    branch: config.git.branch,
+    dir: join(config.data.dir, 'git'),
+    author: { name: config.git.authorName, email: config.git.authorEmail },
+    ...(credentials === undefined ? {} : { credentials }),
+    ...basics,
+  });
+}
+
+function toCredentials({ git }: Config): GitCredentials | undefined {
+  if (git.token !== null) {
+    return { kind: 'token', token: git.token, ...(git.username === null ? {} : { username: git.username }) };
+  }
+  if (git.sshKeyFile === null) return undefined;
+  const known = git.knownHostsFile;
+  return { kind: 'ssh', privateKeyFile: git.sshKeyFile, ...(known === null ? {} : { knownHostsFile: known }) };
+}
+
+function createArgo({ argocd }: Config, embedded: Embedded | undefined, basics: Basics): ArgoClient {
+  if (embedded !== undefined) {
+    return createArgoClient({
+      baseUrl: embedded.url,
+      token: embedded.token,
+      requestTimeoutMs: argocd.requestTimeoutMs,
+      ...basics,
+    });
+  }
+  if (argocd.server === null) throw new AppError('config_invalid', 'argocd.server is not set');
+  const { token, username, password, caFile } = argocd;
+  return createArgoClient({
+    baseUrl: argocd.server,
+    requestTimeoutMs: argocd.requestTimeoutMs,
+    ...(token === null ? {} : { token }),
+    ...(username === null || password === null ? {} : { session: { username, password } }),
+    ...(caFile === null ? {} : { caFile }),
+    random: Math.random,
+    ...basics,
+  });
+}
+
+function toBudgets({ observation }: Config): ObservationBudgets {
+  const ms = (seconds: number) => seconds * 1000;
+  return createBudgets({
+    tickMs: ms(observation.pollSeconds),
+    refreshEveryMs: ms(observation.refreshSeconds),
+    revisionMs: ms(observation.revisionTimeoutSeconds),
+    declinedMs: ms(observation.syncGraceSeconds),
+    operationMs: ms(observation.operationTimeoutSeconds),
+    unknownMs: ms(observation.unknownTimeoutSeconds),
+    confirmMs: ms(observation.degradedConfirmSeconds),
+    earlyMs: ms(observation.earlyFailureSeconds),
+    healthMarginMs: ms(observation.healthMarginSeconds),
+    settleMs: ms(observation.settleSeconds),
+  });
+}
+
+function toReadiness(parts: {
+  db: Database;
+  repo: InfraRepo;
+  argo: ArgoClient;
+}): Record<string, () => Promise<string>> {
+  return {
+    database: async () => {
+      await parts.db.ping();
+      return parts.db.location;
+    },
+    git: async () => `${parts.repo.branch} is at ${(await parts.repo.fetch()).slice(0, 9)}`,
+    argocd: async () => `Argo CD ${(await parts.argo.version()).Version}`,
+  };
+}
+
+async function listen(
+  server: Awaited<ReturnType<typeof createServer>>,
+  { server: { host, port } }: Config,
+): Promise<string> {
+  try {
+    return await server.listen({ host, port });
+  } catch (error) {
+    throw new AppError('config_invalid', `cannot listen on ${host}:${port}`, {
+      cause: error,
+      hint: 'Another program may use the port: set TIPHYS_SERVER_PORT, or 0 for a free one.',
+    });
+  }
+}

@@ -1,0 +1,31 @@
+import type { LoadedConfig } from '../config/load.ts';
+
+/** A running server, as far as commands need to know it. */
+export interface RunningApp {
+  url: string;
+  mode: 'embedded_sandbox' | 'configured';
+  repository: { url: string; branch: string };
+  argocd: { url: string; token: string | undefined };
+  database: string;
+  warnings: string[];
+  close(): Promise<void>;
+}
+
+/** What the commands are given, so that they need not know how a server is put together. */
+export interface Host {
+  startApp(loaded: LoadedConfig): Promise<RunningApp>;
+}
+
+/** Resolves at the first signal that asks the program to stop; a second one ends it at once. */
+export async function untilStopped(): Promise<NodeJS.Signals> {
+  return await new Promise((resolve) => {
+    let asked = false;
+    const stop = (signal: NodeJS.Signals) => {
+      if (asked) process.exit(130);
+      asked = true;
+      resolve(signal);
+    };
+    process.on('SIGINT', stop);
+    process.on('SIGTERM', stop);
+  });
+}

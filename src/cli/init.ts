@@ -1,0 +1,9 @@
+import { initRepository } from '../cdk8s/init.ts';
+
+export async function runInit(folder: string): Promise<void> {
+  const files = await initRepository(folder);
+  process.stdout.write(`${files.map((file) => `  ${file}`).join('\n')}\n${files.length} files written to ${folder}.\n`);
+  process.stdout.write(
+    'Next: git init, commit, push, and point an Argo CD ApplicationSet at the folders under dist/.\n',
+  );
+}

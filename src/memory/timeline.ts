@@ -1,0 +1,126 @@
+/** A deploy counts as under way for at most this long: an outcome may be told days later. */
+export const MAX_UNDER_WAY_MS = 30 * 60_000;
+
+const OPEN = 0;
+const HEALTHY = 1;
+const FAILED = 2;
+const SILENT = 3;
+
+/** When which service of an environment was deploying, in columns, since there may be millions. Plain data. */
+export interface Timeline {
+  length: number;
+  startMs: Float64Array;
+  /** End of the time it was under way. */
+  endMs: Float64Array;
+  who: Uint32Array;
+  state: Uint8Array;
+  names: string[];
+  ids: Map<string, number>;
+  /** Rows by service, in order of time. */
+  rows: number[][];
+  /** Rows that failed, ascending. */
+  failed: number[];
+}
+
+export function createTimeline(): Timeline {
+  return {
+    length: 0,
+    startMs: new Float64Array(64),
+    endMs: new Float64Array(64),
+    who: new Uint32Array(64),
+    state: new Uint8Array(64),
+    names: [],
+    ids: new Map(),
+    rows: [],
+    failed: [],
+  };
+}
+
+/** Adds a deploy that begins; answers its row. A start before the newest one is moved up to it. */
+export function beginDeploy(line: Timeline, service: string, startMs: number): number {
+  const row = line.length;
+  if (row === line.startMs.length) grow(line);
+  let id = line.ids.get(service);
+  if (id === undefined) {
+    id = line.names.length;
+    line.ids.set(service, id);
+    line.names.push(service);
+    line.rows.push([]);
+  }
+  const start = row === 0 ? startMs : Math.max(startMs, line.startMs[row - 1] ?? startMs);
+  line.startMs[row] = start;
+  line.endMs[row] = start + MAX_UNDER_WAY_MS;
+  line.who[row] = id;
+  line.state[row] = OPEN;
+  line.rows[id]?.push(row);
+  line.length += 1;
+  return row;
+}
+
+/** @param failed undefined for an end that says nothing about the change */
+export function endDeploy(line: Timeline, row: number, endMs: number, failed: boolean | undefined): void {
+  line.endMs[row] = Math.max(line.startMs[row] ?? endMs, Math.min(endMs, line.endMs[row] ?? endMs));
+  line.state[row] = failed === undefined ? SILENT : failed ? FAILED : HEALTHY;
+  if (failed !== true) return;
+  // Failures are told nearly in order of their starts, so the place is near the end.
+  let at = line.failed.length;
+  while (at > 0 && (line.failed[at - 1] ?? 0) > row) at -= 1;
+  line.failed.splice(at, 0, row);
+}
+
+function grow(line: Timeline): void {
+  const size = line.startMs.length * 2;
+  const startMs = new Float64Array(size);
+  const endMs = new Float64Array(size);
+  const who = new Uint32Array(size);
+  const state = new Uint8Array(size);
+  startMs.set(line.startMs);
+  endMs.set(line.endMs);
+  who.set(line.who);
+  state.set(line.state);
+  Object.assign(line, { startMs, endMs, who, state });
+}
+
+/** True and false as it ended; undefined while open and for an end that says nothing. */
+export function rowFailed(line: Timeline, row: number): boolean | undefined {
+  const state = line.state[row];
+  return state === FAILED ? true : state === HEALTHY ? false : undefined;
+}
+
+/** Services other than its own that were under way at any moment of the row's time. */
+export function servicesBeside(line: Timeline, row: number, found: Set<number>): void {
+  found.clear();
+  const start = line.startMs[row] ?? 0;
+  const end = line.endMs[row] ?? 0;
+  const own = line.who[row];
+  for (let other = row - 1; other >= 0 && line.startMs[other]! > start - MAX_UNDER_WAY_MS; other -= 1)
+    if (line.endMs[other]! >= start && line.who[other] !== own) found.add(line.who[other]!);
+  for (let other = row + 1; other < line.length && line.startMs[other]! <= end; other += 1)
+    if (line.who[other] !== own) found.add(line.who[other]!);
+}
+
+/** Services under way at a time after the newest start. */
+export function servicesUnderWay(line: Timeline, atMs: number, except: number | undefined, found: Set<number>): void {
+  found.clear();
+  for (let row = line.length - 1; row >= 0 && line.startMs[row]! > atMs - MAX_UNDER_WAY_MS; row -= 1)
+    if ((line.state[row] === OPEN || line.endMs[row]! > atMs) && line.who[row] !== except) found.add(line.who[row]!);
+}
+
+/** Services other than its own with a failed deploy that began within the span around the row's start. */
+export function servicesFailingAround(line: Timeline, row: number, spanMs: number, found: Set<number>): void {
+  found.clear();
+  const start = line.startMs[row] ?? 0;
+  const own = line.who[row];
+  const { failed } = line;
+  let low = 0;
+  let high = failed.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (line.startMs[failed[middle]!]! < start - spanMs) low = middle + 1;
+    else high = middle;
+  }
+  for (let at = low; at < failed.length && line.startMs[failed[at]!]! <= start + spanMs; at += 1) {
+    const who = line.who[failed[at]!]!;
+    if (who !== own) found.add(who);
+  }
+}

@@ -1,0 +1,328 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { toObjectRef } from '../../manifest/object.ts';
+import type { ObjectRef } from '../../manifest/object.ts';
+import { REFRESH_ANNOTATION, listSources, toApplicationId, toApplicationKey } from '../argo/application.ts';
+import type { Application } from '../argo/application.ts';
+import { toPredicted } from '../argo/compare.ts';
+import { GitReadError, isSameRepository } from '../argo/git.ts';
+import { toWindowVerdict } from '../argo/project.ts';
+import type { TreeNode } from '../argo/tree.ts';
+import { toVersion } from '../cluster/live-object.ts';
+import type { LiveObject } from '../cluster/live-object.ts';
+import { toHealth } from '../health.ts';
+import { recordAt, textsAt } from '../json.ts';
+import type { SandboxAccount } from './access.ts';
+import type { Backend } from './backend.ts';
+import { GatewayError, GRPC, param, queryText, queryTexts, selectFields } from './gateway.ts';
+
+// The reading half of /api/v1/applications.
+
+// A list can be cut down to these; a field beyond them is simply not there.
+const LIST_FIELDS = [
+  'metadata',
+  'items.metadata',
+  'items.spec',
+  'items.operation.sync',
+  'items.status.sync.status',
+  'items.status.sync.revision',
+  'items.status.health',
+  'items.status.summary',
+  'items.status.resources',
+  'items.status.operationState.phase',
+  'items.status.operationState.startedAt',
+  'items.status.operationState.finishedAt',
+  'items.status.operationState.operation.sync',
+];
+
+export function registerApplications(app: FastifyInstance, backend: Backend): void {
+  const { access, registry, cluster } = backend;
+  const load = (request: FastifyRequest, action = 'get', name = 'name') =>
+    access.getApplication(access.authenticate(request), action, {
+      name: param(request, name),
+      appNamespace: queryText(request, 'appNamespace'),
+      project: getProject(request),
+    });
+
+  app.get('/api/v1/applications', (request) => {
+    const account = access.authenticate(request);
+    const items = registry.list().filter((application) => isWanted(backend, account, application, request));
+    const fields = queryText(request, 'fields');
+    const list = { metadata: { resourceVersion: registry.version() }, items };
+    if (fields === undefined || fields === '') return list;
+    if (fields.startsWith('-')) return selectFields(list, fields);
+    const allowed = fields.split(',').filter((field) => LIST_FIELDS.some((known) => field === known || field.startsWith(`${known}.`)));
+    const renamed = allowed.some((field) => field.includes('operationState.operation')) ? { ...list, items: items.map(withSyncResult) } : list;
+    return selectFields(renamed, ['metadata.resourceVersion', ...allowed].join(','));
+  });
+
+  app.get('/api/v1/applications/:name', async (request) => {
+    const application = load(request);
+    const mode = queryText(request, 'refresh');
+    if (mode === undefined || mode === '') return withHealth(backend, application);
+    return withHealth(backend, await refresh(backend, application, mode === 'hard' ? 'hard' : 'normal', request));
+  });
+
+  app.get('/api/v1/applications/:name/resource-tree', (request) => backend.trees.get(load(request)));
+
+  app.get('/api/v1/applications/:name/managed-resources', async (request) => {
+    const application = load(request);
+    const targets = await loadTargets(backend, application);
+    const items = backend.live
+      .compare(application, targets)
+      .filter((resource) => !resource.isHook)
+      .map((resource) => toManagedResource(resource.target, resource.live, resource.status === 'OutOfSync'))
+      .filter((item) => isSelected(request, item));
+    return selectFields({ items }, queryText(request, 'fields'));
+  });
+
+  app.get('/api/v1/applications/:name/manifests', async (request) => {
+    const application = load(request);
+    const revision = queryText(request, 'revision');
+    const revisions = queryTexts(request, 'revisions');
+    const sourcePositions = queryTexts(request, 'sourcePositions').map(Number);
+    try {
+      const targets = await backend.loader.load(application, { ...(revision === undefined ? {} : { revision }), revisions, sourcePositions });
+      return {
+        manifests: targets.objects.map((object) => JSON.stringify(object)),
+        revision: targets.revisions[0] ?? '',
+        sourceType: 'Directory',
+        commands: [],
+      };
+    } catch (error) {
+      if (error instanceof GitReadError) throw new GatewayError(GRPC.unknown, error.message);
+      throw error;
+    }
+  });
+
+  app.get('/api/v1/applications/:name/revisions/:revision/metadata', async (request) => {
+    const application = load(request);
+    const index = Number(queryText(request, 'sourceIndex') ?? '0');
+    const source = listSources(application.spec)[index];
+    if (source === undefined) throw new GatewayError(GRPC.invalidArgument, `source index ${index} not found`);
+    try {
+      const commit = await backend.git.resolve(source.repoURL, param(request, 'revision'));
+      const { author, date, message, tags } = await backend.git.describe(source.repoURL, commit);
+      return { author, date, message, ...(tags.length > 0 ? { tags } : {}) };
+    } catch (error) {
+      if (error instanceof GitReadError) throw new GatewayError(GRPC.unknown, error.message);
+      throw error;
+    }
+  });
+
+  app.get('/api/v1/applications/:name/syncwindows', (request) => {
+    const application = load(request);
+    const project = backend.projects.find((other) => other.name === application.spec.project);
+    const verdict = toWindowVerdict(project, application, backend.timeline.now());
+    const windows = (list: typeof verdict.active) => (list.length === 0 ? {} : list.map((window) => ({ ...window, manualSync: window.manualSync === true })));
+    return {
+      ...(verdict.active.length > 0 ? { activeWindows: windows(verdict.active) } : {}),
+      ...(verdict.assigned.length > 0 ? { assignedWindows: windows(verdict.assigned) } : {}),
+      ...(verdict.mayManualSync ? { canSync: true } : {}),
+    };
+  });
+
+  app.get('/api/v1/applications/:name/events', (request) => {
+    const application = load(request);
+    const resourceName = queryText(request, 'resourceName') ?? '';
+    const uid = queryText(request, 'resourceUID') ?? '';
+    if (resourceName === '' && uid === '') return toEventList(backend, application.metadata.uid);
+    const namespace = queryText(request, 'resourceNamespace') ?? '';
+    const node = backend.trees.get(application).nodes.find(
+      (other) => other.name === resourceName && other.uid === uid && (other.namespace ?? '') === namespace,
+    );
+    if (node === undefined) {
+      throw new GatewayError(
+        GRPC.invalidArgument,
+        `${resourceName} not found as part of application ${application.metadata.name}`,
+      );
+    }
+    return toEventList(backend, node.uid);
+  });
+
+  app.get('/api/v1/applications/:name/resource', (request) => {
+    const application = load(request);
+    const live = cluster.findByUid(getNode(backend, application, queryRef(request)).uid);
+    if (live === undefined) throw new GatewayError(GRPC.notFound, 'resource not found');
+    return { manifest: JSON.stringify(hideSecrets(live)) };
+  });
+}
+
+export function getProject(request: FastifyRequest): string | undefined {
+  const names = [...queryTexts(request, 'project'), ...queryTexts(request, 'projects')].filter((name) => name !== '');
+  if (names.length > 1) throw new GatewayError(GRPC.invalidArgument, 'multiple projects specified - the get endpoint accepts either zero or one project');
+  return names[0];
+}
+
+/** Filters of lists and streams. */
+export function isWanted(backend: Backend, account: SandboxAccount, application: Application, request: FastifyRequest): boolean {
+  const { name, namespace, labels = {} } = application.metadata;
+  const projects = [...queryTexts(request, 'projects'), ...queryTexts(request, 'project')].filter((project) => project !== '');
+  const wantedName = queryText(request, 'name') ?? '';
+  const wantedNamespace = queryText(request, 'appNamespace') ?? '';
+  const repo = queryText(request, 'repo') ?? '';
+  const object = namespace === backend.controllerNamespace ? `${application.spec.project}/${name}` : `${application.spec.project}/${namespace}/${name}`;
+  // Asked for by name without a namespace, only the control plane's own namespace is meant.
+  const wantsHere = wantedNamespace !== '' ? namespace === wantedNamespace : wantedName === '' || namespace === backend.controllerNamespace;
+  return (
+    (wantedName === '' || wantedName === name) &&
+    wantsHere &&
+    (projects.length === 0 || projects.includes(application.spec.project)) &&
+    (repo === '' || listSources(application.spec).some((source) => isSameRepository(source.repoURL, repo))) &&
+    isSelectorMatch(labels, queryText(request, 'selector') ?? '') &&
+    backend.access.may(account, 'applications', 'get', object)
+  );
+}
+
+function isSelectorMatch(labels: Record<string, string>, selector: string): boolean {
+  return selector
+    .split(/,(?![^(]*\))/)
+    .map((part) => part.trim())
+    .filter((part) => part !== '')
+    .every((part) => {
+      const set = /^(\S+)\s+(in|notin)\s+\(([^)]*)\)$/.exec(part);
+      if (set !== null) {
+        const values = (set[3] ?? '').split(',').map((value) => value.trim());
+        const isIn = values.includes(labels[set[1] ?? ''] ?? '');
+        return set[2] === 'in' ? isIn : !isIn;
+      }
+      const pair = /^([^=!]+?)\s*(!=|==?)\s*(.*)$/.exec(part);
+      if (pair !== null) return (labels[pair[1] ?? ''] === pair[3]) === (pair[2] !== '!=');
+      return part.startsWith('!') ? labels[part.slice(1)] === undefined : labels[part] !== undefined;
+    });
+}
+
+/** The controller does not keep the health of single resources; the server adds it where one Application is read. */
+export function withHealth(backend: Backend, application: Application): Application {
+  const { resources } = application.status;
+  if (resources === undefined) return application;
+  const filled = resources.map((resource) => {
+    const ref: ObjectRef = {
+      group: resource.group ?? '',
+      kind: resource.kind,
+      namespace: resource.namespace ?? '',
+      name: resource.name,
+    };
+    const live = backend.cluster.find(ref);
+    const health = live === undefined ? { status: 'Missing' as const } : toHealth(live);
+    return health === undefined || resource.hook === true ? resource : { ...resource, health };
+  });
+  return { ...application, status: { ...application.status, resources: filled } };
+}
+
+/**
+ * Puts the refresh annotation on the Application and answers when a reconcile has taken it away again. There is no
+ * time limit, as in Argo CD: the caller has to give up by itself.
+ */
+async function refresh(backend: Backend, application: Application, mode: 'normal' | 'hard', request: FastifyRequest): Promise<Application> {
+  const { registry } = backend;
+  const key = toApplicationKey(toApplicationId(application));
+  return await new Promise<Application>((resolve, reject) => {
+    let since = Number(application.metadata.resourceVersion);
+    const unsubscribe = registry.onChange(({ type, application: changed }) => {
+      if (toApplicationKey(toApplicationId(changed)) !== key) return;
+      if (type === 'DELETED') {
+        finish(() => reject(new GatewayError(GRPC.notFound, `applications.argoproj.io "${application.metadata.name}" not found`)));
+        return;
+      }
+      const isDone = changed.metadata.annotations?.[REFRESH_ANNOTATION] === undefined;
+      if (isDone && Number(changed.metadata.resourceVersion) > since) finish(() => resolve(changed));
+    });
+    const finish = (settle: () => void) => {
+      unsubscribe();
+      settle();
+    };
+    request.raw.socket.once('close', () => finish(() => reject(new GatewayError(1, 'context canceled'))));
+    const asked = registry.update(toApplicationId(application), (current) => ({
+      ...current,
+      metadata: { ...current.metadata, annotations: { ...current.metadata.annotations, [REFRESH_ANNOTATION]: mode } },
+    }));
+    since = Number(asked?.metadata.resourceVersion ?? since);
+  });
+}
+
+async function loadTargets(backend: Backend, application: Application) {
+  try {
+    return (await backend.loader.load(application)).objects;
+  } catch (error) {
+    // Without a target only what is live can be shown.
+    if (error instanceof GitReadError) return [];
+    throw error;
+  }
+}
+
+function toManagedResource(target: Parameters<typeof toPredicted>[0] | undefined, live: LiveObject | undefined, modified: boolean) {
+  const object = target ?? live;
+  const ref = object === undefined ? { group: '', kind: '', namespace: '', name: '' } : toObjectRef(object);
+  const text = (value: unknown) => (value === undefined ? 'null' : JSON.stringify(hideSecrets(value)));
+  const predicted = target === undefined ? undefined : toPredicted(target, live);
+  return {
+    ...(ref.group === '' ? {} : { group: ref.group }),
+    kind: ref.kind,
+    ...(ref.namespace === '' ? {} : { namespace: ref.namespace }),
+    name: ref.name,
+    version: object === undefined ? '' : toVersion(object.apiVersion),
+    targetState: text(target),
+    liveState: text(live),
+    normalizedLiveState: text(live),
+    predictedLiveState: text(predicted),
+    ...(live === undefined ? {} : { resourceVersion: live.metadata.resourceVersion }),
+    ...(modified ? { modified } : {}),
+  };
+}
+
+/** Values of Secrets never leave the server. */
+function hideSecrets(value: unknown): unknown {
+  if (recordAt(value)['kind'] !== 'Secret') return value;
+  const mask = (field: string) => {
+    const data = textsAt(value, field);
+    return Object.keys(data).length === 0 ? {} : { [field]: Object.fromEntries(Object.keys(data).map((key) => [key, '++++++++'])) };
+  };
+  return { ...recordAt(value), ...mask('data'), ...mask('stringData') };
+}
+
+function isSelected(request: FastifyRequest, item: { name: string; namespace?: string; version: string; group?: string; kind: string }): boolean {
+  const matches = (name: string, value: string) => {
+    const wanted = queryText(request, name) ?? '';
+    return wanted === '' || wanted === value;
+  };
+  return (
+    matches('name', item.name) &&
+    matches('namespace', item.namespace ?? '') &&
+    matches('version', item.version) &&
+    matches('group', item.group ?? '') &&
+    matches('kind', item.kind)
+  );
+}
+
+/** The resource a query names: `namespace`, `resourceName`, `version`, `group`, `kind`. */
+export function queryRef(request: FastifyRequest): ObjectRef {
+  return {
+    group: queryText(request, 'group') ?? '',
+    kind: queryText(request, 'kind') ?? '',
+    namespace: queryText(request, 'namespace') ?? '',
+    name: queryText(request, 'resourceName') ?? '',
+  };
+}
+
+export function getNode(backend: Backend, application: Application, ref: ObjectRef): TreeNode {
+  const node = backend.trees
+    .get(application)
+    .nodes.find(
+      (other) => (other.group ?? '') === ref.group && other.kind === ref.kind && other.name === ref.name && (other.namespace ?? '') === ref.namespace,
+    );
+  if (node !== undefined) return node;
+  throw new GatewayError(GRPC.invalidArgument, `${ref.kind} ${ref.group} ${ref.name} not found as part of application ${application.metadata.name}`);
+}
+
+function toEventList(backend: Backend, uid: string) {
+  return { metadata: { resourceVersion: backend.registry.version() }, items: backend.cluster.events.listFor(uid) };
+}
+
+// What the list calls the operation's sync is, in truth, its result.
+function withSyncResult(application: Application): unknown {
+  const { operationState } = application.status;
+  if (operationState?.syncResult === undefined) return application;
+  const operation = { ...operationState.operation, sync: operationState.syncResult };
+  return { ...application, status: { ...application.status, operationState: { ...operationState, operation } } };
+}
+
