@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { processEnvironment } from './config/environment.ts';
 import type { Config } from './config/schema.ts';
 import type { LoadedConfig } from './config/load.ts';
 import { createCheckpointer } from './agent/checkpointer.ts';
@@ -21,7 +22,7 @@ import { createLogger, type Logger } from './lib/logger.ts';
 import { createRedactor } from './lib/redact.ts';
 import { packageVersion } from './lib/package.ts';
 import { createMemoryKeeper } from './memory/memory-store.ts';
-import { createPlanner } from './planner.ts';
+import { createOfflinePlanner } from './model/offline/planner.ts';
 import { parseFreezeWindows } from './policy/freeze-window.ts';
 import { toPolicyVersion } from './policy/evaluate.ts';
 import { parsePolicySettings } from './policy/settings.ts';
@@ -117,7 +118,7 @@ async function assemble(loaded: LoadedConfig, closers: (() => Promise<void> | vo
     synth,
     argo,
     watch,
-    planner: createPlanner(config, { repo, argo, memory, cluster, redactor, clock, logger, outputDir: OUTPUT_DIR }),
+    planner: createOfflinePlanner(),
     memory,
     policy: { settings: policySettings, freezeWindows: parseFreezeWindows(config.policy.freezeWindows) },
     settings: {
@@ -218,6 +219,7 @@ async function openRepository(config: Config, embedded: Embedded | undefined, ba
     branch: config.git.branch,
     dir: join(config.data.dir, 'git'),
     author: { name: config.git.authorName, email: config.git.authorEmail },
+    environment: processEnvironment(),
     ...(credentials === undefined ? {} : { credentials }),
     ...basics,
   });

@@ -75,7 +75,10 @@ function toSlots(random: () => number, services: number, days: number): Slot[] {
   const slots: Slot[] = [];
   const add = (service: number, startMs: number) =>
     slots.push({ service, startMs, endMs: startMs + (4 + exponential(random, 6)) * MINUTE_MS });
-  const order = shuffled(random, Array.from({ length: services }, (_, index) => index));
+  const order = shuffled(
+    random,
+    Array.from({ length: services }, (_, index) => index),
+  );
   const teams = Array.from({ length: Math.ceil(services / 10) }, (_, team) => order.slice(team * 10, team * 10 + 10));
   const busy = new Set(order.slice(0, Math.ceil(services / 25)));
   // A hitch-hiker deploys within minutes of its host, nearly always.
@@ -92,8 +95,7 @@ function toSlots(random: () => number, services: number, days: number): Slot[] {
     for (const team of teams) {
       if (random() > 0.35) continue;
       const trainMs = dayMs + (9 + 1.5 * random()) * HOUR_MS;
-      for (const service of team)
-        if (random() < 0.5) add(service, trainMs + random() * 10 * MINUTE_MS);
+      for (const service of team) if (random() < 0.5) add(service, trainMs + random() * 10 * MINUTE_MS);
     }
     for (let service = 0; service < services; service += 1) {
       const expected = (perDay[service] ?? 0) * (busy.has(service) ? 15 : 1);
@@ -161,8 +163,7 @@ export function* toEvents(world: World): Generator<WorldEvent> {
     const deploy = world.deploys[index];
     if (deploy === undefined) continue;
     const id = `w${index}`;
-    if (end)
-      yield { type: 'outcome', fact: { deployId: id, atMs, outcome: deploy.failed ? 'failed' : 'healthy' } };
+    if (end) yield { type: 'outcome', fact: { deployId: id, atMs, outcome: deploy.failed ? 'failed' : 'healthy' } };
     else
       yield {
         type: 'deploy',

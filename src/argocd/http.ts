@@ -15,16 +15,16 @@ export interface ArgoClientOptions {
   /** `https://host[:port][/prefix]`; without a scheme https is meant. */
   baseUrl: string;
   /** An API token. Wins over `session`. */
-  token?: string;
-  session?: ArgoSession;
+  token?: string | undefined;
+  session?: ArgoSession | undefined;
   /** A PEM certificate authority, or the file it is in. */
-  ca?: string;
-  caFile?: string;
+  ca?: string | undefined;
+  caFile?: string | undefined;
   requestTimeoutMs: number;
   clock: Clock;
   logger: Logger;
   /** In [0, 1); spreads the waits between repeated reads. */
-  random?: () => number;
+  random?: (() => number) | undefined;
 }
 
 /**

@@ -230,6 +230,8 @@ export interface Followed {
 
 interface FollowOptions {
   input?: ObservationInput;
+  /** When looking begins; later than the push after a restart. */
+  fromSeconds?: number;
   untilSeconds?: number;
   /** False for a controller that answers no refresh. */
   refreshes?: boolean;
@@ -247,13 +249,15 @@ export function follow(
   const input = options.input ?? toInput();
   const decisions: Followed['decisions'] = [];
   const actions: Followed['actions'] = [];
-  let trace = createTrace(T0);
-  for (let seconds = 0; seconds <= (options.untilSeconds ?? 1_200);) {
+  const from = options.fromSeconds ?? 0;
+  let trace = createTrace(T0 + from * 1000);
+  for (let seconds = from; seconds <= (options.untilSeconds ?? 1_200);) {
     const nowMs = T0 + seconds * 1000;
     const verdict = decide(input, look(seconds, { actions: actions.map(({ action }) => action.type) }), trace);
     const { decision } = verdict;
     trace = verdict.trace;
     decisions.push({ seconds, decision });
+    if (decisions.length > 10_000) throw new Error('the verdict acts without end');
     if (decision.kind === 'conclude') return { outcome: decision.outcome, seconds, decisions, actions, trace };
     if (decision.kind === 'wait') {
       seconds += 1;

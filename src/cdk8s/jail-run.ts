@@ -31,8 +31,8 @@ type RunOutcome =
   | { kind: 'ended' }
   | { kind: 'failed'; stage: 'run' | 'limits'; message: string; location?: { file: string; line: number } };
 
-// Beside the JavaScript heap: code, stacks and buffers of Node itself. 192 MB is where a bare Node starts to fail.
-const NATIVE_MEGABYTES = 512;
+// Beside the JavaScript heap. V8 reserves 512 MB for code alone, and the kernel counts it: below 700 MB Node 24 does not start.
+const NATIVE_MEGABYTES = 1_024;
 const WATCH_MS = 100;
 const MAX_ENTRIES = 50_000;
 
@@ -159,7 +159,7 @@ function judge(result: ExecResult, options: RunOptions): RunOutcome {
     case 'exited':
       break;
   }
-  if (/heap out of memory|ERR_MEMORY_ALLOCATION_FAILED|Array buffer allocation failed/.test(result.stderr))
+  if (/out of memory|ERR_MEMORY_ALLOCATION_FAILED|Array buffer allocation failed/.test(result.stderr))
     return {
       kind: 'failed',
       stage: 'limits',
@@ -181,9 +181,9 @@ function judge(result: ExecResult, options: RunOptions): RunOutcome {
 const reportSchema = z.object({
   message: z.string(),
   stack: z.string().optional(),
-  code: z.unknown(),
-  permission: z.unknown(),
-  resource: z.unknown(),
+  code: z.unknown().optional(),
+  permission: z.unknown().optional(),
+  resource: z.unknown().optional(),
 });
 type Report = z.infer<typeof reportSchema>;
 

@@ -279,7 +279,7 @@ describe.each([
       `await fetch('http://127.0.0.1:${port}/')`,
       `await new Promise((ok, no) => process.getBuiltinModule('ht' + 'tp').get('http://127.0.0.1:${port}/', ok).on('error', no))`,
       `await new Promise((ok, no) => new (process.getBuiltinModule('ne' + 't').Socket)().on('error', no).connect(${port}, '127.0.0.1', ok))`,
-      `await (await import('node:' + 'dns/promises')).lookup('localhost')`,
+      `await (await import(['node:dns', 'promises'].join('/'))).lookup('localhost')`,
       `await new Promise((ok, no) => { const s = process.getBuiltinModule('dg' + 'ram').createSocket('udp4'); s.send('x', ${port}, '127.0.0.1', (e) => (e ? no(e) : ok(1))); })`,
     ];
     try {
@@ -311,15 +311,26 @@ describe.each([
     expect(outcome).toMatchObject({ kind: 'failed', stage: 'limits', message: 'main.ts did not end within 1.5 s' });
   });
 
-  test('ends a program that takes all memory', async () => {
-    const outcome = await hostile(
+  test('ends a program that takes all memory, on the heap and beside it', async () => {
+    const limits = { heapMegabytes: 64 };
+    expectRendered(await hostile('', undefined, { limits }));
+    const heap = await hostile(
       'const all: number[][] = [];\nfor (;;) all.push(new Array(100_000).fill(1));',
       undefined,
-      {
-        limits: { heapMegabytes: 64 },
-      },
+      { limits },
     );
-    expect(outcome).toMatchObject({ kind: 'failed', stage: 'limits' });
+    expect(heap).toMatchObject({
+      kind: 'failed',
+      stage: 'limits',
+      message: 'main.ts needed more than 64 MB of memory',
+    });
+    if (isolation().wrap({ memoryBytes: 1, fileBytes: 1 }).length === 0) return;
+    const buffers = await hostile(
+      'const all: Buffer[] = [];\nfor (let i = 0; i < 40; i += 1) all.push(Buffer.alloc(100_000_000, 1));',
+      undefined,
+      { limits },
+    );
+    expect(buffers).toMatchObject({ kind: 'failed', stage: 'limits' });
   });
 });
 

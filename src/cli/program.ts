@@ -1,14 +1,11 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { packageVersion } from '../lib/package.ts';
-import { checkConfig } from './config-check.ts';
-import { runDemo } from './demo/run.ts';
 import type { Host } from './host.ts';
-import { runInit } from './init.ts';
-import { runMigrate } from './migrate.ts';
-import { runSandbox } from './sandbox.ts';
-import { runServe } from './serve.ts';
 
-/** Every command and its options. Parsing is commander's; errors are thrown, not printed and exited. */
+/**
+ * Every command and its options. Parsing is commander's; errors are thrown, not printed and exited. A command's own
+ * code is loaded when it is called.
+ */
 export function createProgram(host: Host): Command {
   const program = new Command('tiphys')
     .description('Tickets in, approved changes to a GitOps repository out, watched until live.')
@@ -18,14 +15,16 @@ export function createProgram(host: Host): Command {
   program
     .command('serve')
     .description('start the server; without configuration against an embedded sandbox')
-    .action(async () => await runServe(host));
+    .action(async () => await (await import('./serve.ts')).runServe(host));
   program
     .command('demo')
     .description('watch three tickets travel from request to remembered outcome, on this machine alone')
     .option('--json', 'one event a line on standard output, and a summary as the last line')
     .option('--keep', 'keep the temporary folder with repository and database')
     .action(async (options: { json?: boolean; keep?: boolean }) => {
-      process.exitCode = await runDemo(host, { json: options.json === true, keep: options.keep === true });
+      process.exitCode = await (
+        await import('./demo/run.ts')
+      ).runDemo(host, { json: options.json === true, keep: options.keep === true });
     });
   program
     .command('sandbox')
@@ -33,22 +32,27 @@ export function createProgram(host: Host): Command {
     .option('--dir <folder>', 'where repository and live state are kept; a temporary folder by default')
     .option('--port <number>', 'port to listen on; a free one by default', parsePort, 0)
     .option('--speed <factor>', 'simulated seconds for each second', parseSpeed, 10)
-    .action(async (options: { dir?: string; port: number; speed: number }) => await runSandbox(options));
+    .action(
+      async (options: { dir?: string; port: number; speed: number }) =>
+        await (await import('./sandbox.ts')).runSandbox(options),
+    );
   program
     .command('init')
     .description('write a cdk8s infrastructure repository to start from')
     .argument('<folder>', 'an empty or missing folder')
-    .action(async (folder: string) => await runInit(folder));
+    .action(async (folder: string) => await (await import('./init.ts')).runInit(folder));
   program
     .command('migrate')
     .description('bring the database up to date')
-    .action(async () => await runMigrate());
+    .action(async () => await (await import('./migrate.ts')).runMigrate());
   const config = program.command('config').description('look at the configuration');
   config
     .command('check')
     .description('print the effective configuration, secrets masked, and where each value came from')
     .option('--json', 'as JSON')
-    .action((options: { json?: boolean }) => checkConfig(options.json === true));
+    .action(async (options: { json?: boolean }) =>
+      (await import('./config-check.ts')).checkConfig(options.json === true),
+    );
   return program;
 }
 

@@ -35,7 +35,7 @@ export function toAbortError(signal: AbortSignal | undefined): Error {
   return error;
 }
 
-interface ManualClock extends Clock {
+export interface ManualClock extends Clock {
   /** Moves time forward and wakes, in order, every sleeper whose time has come. */
   advance(ms: number): Promise<void>;
 }

@@ -2,10 +2,10 @@ import { findField, toList, toNumber, toRecord, toRecords, toStringMap, toText }
 import { toObjectRef } from './object.ts';
 import type { ManifestObject, ObjectRef } from './object.ts';
 
-export type WorkloadKind = 'Deployment' | 'StatefulSet' | 'DaemonSet' | 'Job' | 'CronJob' | 'Rollout';
+type WorkloadKind = 'Deployment' | 'StatefulSet' | 'DaemonSet' | 'Job' | 'CronJob' | 'Rollout';
 
 /** A list of quantities by resource name, such as `{ cpu: '250m', memory: '256Mi' }`. */
-export type ResourceList = Record<string, string>;
+type ResourceList = Record<string, string>;
 
 export interface WorkloadContainer {
   name: string;

@@ -122,12 +122,11 @@ function toPlain(document: Document.Parsed, source: string, line: number): unkno
     return value;
   } catch (error) {
     if (error instanceof AppError) throw error;
-    return refuseYaml(
-      source,
-      line,
-      'its aliases expand to more than a manifest can hold, or it is nested too deeply',
-      error,
-    );
+    const message = error instanceof Error ? error.message : '';
+    // A reference that leads nowhere is an error of its own name, and so is running out of stack.
+    const isAlias = error instanceof ReferenceError || error instanceof RangeError;
+    const what = isAlias ? 'its aliases lead nowhere or expand too far, or it is nested too deeply' : message;
+    return refuseYaml(source, line, what, error);
   }
 }
 

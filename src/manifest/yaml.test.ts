@@ -25,6 +25,11 @@ describe('toYaml', () => {
     expect(toYaml({ a: '12:30:45', b: '2026-01-01', c: '0o17' })).toBe('a: "12:30:45"\nb: "2026-01-01"\nc: "0o17"\n');
   });
 
+  it('does not let a key become a merge', () => {
+    const text = toYaml({ apiVersion: 'v1', kind: 'A', metadata: { name: 'a' }, data: { '<<': 'x' } });
+    expect(parseManifests(text, 'x')[0]?.['data']).toEqual({ '<<': 'x' });
+  });
+
   it('keeps the order of keys, writes no anchors and does not fold', () => {
     const shared = { x: 'word '.repeat(60).trim() };
     const text = toYaml({ z: shared, a: shared });

@@ -34,9 +34,9 @@ const UNPRINTABLE = /[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]
 export function toYaml(object: unknown): string {
   const document = new Document(object, {
     version: '1.1',
-    merge: false,
     aliasDuplicateObjects: false,
-    customTags: (tags) => [...tags, GO_OCTAL],
+    // Without the merge tag, whose own writer leaves the key bare whatever the style asked for.
+    customTags: (tags) => [...tags.filter((tag) => typeof tag === 'string' || !tag.tag.endsWith(':merge')), GO_OCTAL],
   });
   visit(document, {
     Scalar: (_key, node) => {

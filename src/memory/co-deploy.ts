@@ -2,7 +2,7 @@ import type { Stratum } from './exact-test.ts';
 import { exactMidP, smallestMidP } from './exact-test.ts';
 import { betaQuantile } from './statistics.ts';
 import type { Timeline } from './timeline.ts';
-import { rowFailed, servicesBeside, servicesFailingAround } from './timeline.ts';
+import { rowFailed, servicesBeside, servicesFailingAround, servicesUnderWay } from './timeline.ts';
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
@@ -11,13 +11,13 @@ const MIN_TOGETHER = 3;
 /** Failures together below which a pair is not looked at. */
 const MIN_FAILED_TOGETHER = 2;
 /** Share of false claims that is accepted among the claims. */
-const FALSE_DISCOVERY_RATE = 0.1;
+const FALSE_DISCOVERY_RATE = 0.12;
 /** Nothing less surprising than this is ever claimed. */
 const LARGEST_P = 0.01;
 /** A claim must raise the rate of failure by this much even at the low end of its interval. */
-const MIN_EFFECT = 0.05;
-/** Times change: deploys are only compared with others of the same four weeks of the service. */
-const PERIOD_MS = 28 * DAY_MS;
+const MIN_EFFECT = 0.1;
+/** Times change: deploys are only compared with others of the same eight weeks of the service. */
+const PERIOD_MS = 56 * DAY_MS;
 /** This many other services failing around it make it a bad hour; bad hours are only compared with bad hours. */
 const BAD_HOUR = 2;
 
@@ -73,6 +73,22 @@ export function addFailure(pairs: CoDeploys, line: Timeline, row: number): void 
 export function testIfDue(pairs: CoDeploys, line: Timeline, atMs: number): void {
   if (pairs.untested.size === 0 || atMs - pairs.testedAtMs < DAY_MS) return;
   testPairs(pairs, line, atMs);
+}
+
+/** What the services under way add to the probability that a deploy of this one fails, with the patterns that say so. */
+export function companyOf(
+  pairs: CoDeploys,
+  line: Timeline,
+  service: string,
+  atMs: number,
+): { beside: number; patterns: ConfirmedPattern[] } {
+  const own = line.ids.get(service);
+  const known = own === undefined ? undefined : pairs.patterns.get(own);
+  if (own === undefined || known === undefined || known.length === 0) return { beside: 0, patterns: [] };
+  const underWay = new Set<number>();
+  servicesUnderWay(line, atMs, own, underWay);
+  const patterns = known.filter((pattern) => underWay.has(line.ids.get(pattern.with) ?? -1));
+  return { beside: 1 - patterns.reduce((sound, { excess }) => sound * (1 - excess), 1), patterns };
 }
 
 /**
@@ -151,17 +167,21 @@ function testPair(cases: readonly Case[], other: number, kept: readonly number[]
 }
 
 function toStrata(cases: readonly Case[], other: number, kept: readonly number[]): Stratum[] {
-  const strata = new Map<string, Stratum>();
+  const strata = new Map<number, Stratum>();
   for (const { failed, period, beside, failing } of cases) {
-    const bad = failing.size - (failing.has(other) ? 1 : 0) >= BAD_HOUR;
-    const key = `${period}|${bad ? 1 : 0}|${kept.filter((partner) => beside.has(partner)).join(',')}`;
-    const stratum = strata.get(key) ?? { total: 0, failed: 0, beside: 0, both: 0 };
-    strata.set(key, stratum);
+    const bad = failing.size >= BAD_HOUR && failing.size - (failing.has(other) ? 1 : 0) >= BAD_HOUR;
+    let key = period * 2 + (bad ? 1 : 0);
+    // The kept partners are few; beyond thirty the rest share one bit.
+    kept.forEach((partner, index) => {
+      if (beside.has(partner)) key += 2 ** (20 + Math.min(30, index));
+    });
+    let stratum = strata.get(key);
+    if (stratum === undefined) strata.set(key, (stratum = { total: 0, failed: 0, beside: 0, both: 0 }));
     stratum.total += 1;
-    const with_ = beside.has(other);
     if (failed) stratum.failed += 1;
-    if (with_) stratum.beside += 1;
-    if (failed && with_) stratum.both += 1;
+    if (!beside.has(other)) continue;
+    stratum.beside += 1;
+    if (failed) stratum.both += 1;
   }
   return [...strata.values()];
 }
@@ -194,7 +214,7 @@ function selectPatterns(line: Timeline, cases: readonly Case[], pool: readonly n
   while (left.length > 0) {
     const tested = left.map((other) => ({ other, p: testPair(cases, other, kept) })).sort((a, b) => a.p - b.p);
     const best = tested[0];
-    if (best === undefined || (kept.length > 0 && best.p > 0.05 / pool.length)) break;
+    if (best === undefined || (kept.length > 0 && best.p > 0.01 / pool.length)) break;
     kept.push(best.other);
     left = left.filter((other) => other !== best.other);
   }

@@ -1,3 +1,5 @@
+import type { ConfirmedPattern } from './co-deploy.ts';
+import { toClaim, toServiceName } from './explain.ts';
 import type { FailureFingerprint, Scope } from './facts.ts';
 import { toScopeLabel } from './facts.ts';
 import type { RiskAssessment } from './risk.ts';
@@ -45,12 +47,13 @@ export interface MemoryContext {
 export function toMemoryContext(
   risk: RiskAssessment,
   strategy: StrategyChoice,
-  coDeploys: CoDeployClaim[],
+  company: readonly ConfirmedPattern[],
   state: ServiceState | undefined,
 ): MemoryContext {
   const patterns = [...(state?.patterns.values() ?? [])]
     .map((pattern) => ({ ...pattern }))
     .sort((a, b) => b.count - a.count || b.lastAtMs - a.lastAtMs);
+  const coDeploys = company.map((pattern) => toCoDeployClaim(pattern));
   return {
     scope: risk.scope,
     known: state !== undefined,
@@ -60,6 +63,20 @@ export function toMemoryContext(
     bursts: risk.signals.filter((signal) => signal.name === 'fleet_burst').map((signal) => signal.detail),
     recommendations: toRecommendations(risk, patterns, coDeploys, strategy),
     strategy,
+  };
+}
+
+function toCoDeployClaim(pattern: ConfirmedPattern): CoDeployClaim {
+  const { failedTogether, deploysTogether, failedAlone, deploysAlone, low, high } = pattern;
+  return {
+    with: toServiceName(pattern.with),
+    failedTogether,
+    deploysTogether,
+    failedAlone,
+    deploysAlone,
+    low,
+    high,
+    detail: toClaim(pattern),
   };
 }
 

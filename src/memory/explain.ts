@@ -1,3 +1,4 @@
+import type { ConfirmedPattern } from './co-deploy.ts';
 import type { EnvironmentModel, Forecast } from './estimator.ts';
 import { FEATURES } from './features.ts';
 import type { Observation } from './features.ts';
@@ -28,10 +29,24 @@ export function toSignals(model: EnvironmentModel, made: Forecast, seen: Observa
     signals.push({
       name: 'deploying_beside',
       effect: toLogit(made.probability) - toLogit(Math.max(alone, 1e-5)),
-      detail: 'A service it is known to fail beside is deploying now.',
+      detail: seen.company.patterns.map((pattern) => `${toClaim(pattern)} It is deploying now.`).join(' '),
     });
   }
   return signals.sort((a, b) => Math.abs(b.effect) - Math.abs(a.effect));
+}
+
+/** A claim as a person reads it, with the counts it stands on. */
+export function toClaim(pattern: ConfirmedPattern): string {
+  const { failedTogether, deploysTogether, failedAlone, deploysAlone, low, high } = pattern;
+  return (
+    `Failed ${failedTogether} of ${deploysTogether} with ${toServiceName(pattern.with)}, ${failedAlone} of ${deploysAlone} without; ` +
+    `80 % interval ${low.toFixed(2)} to ${high.toFixed(2)}.`
+  );
+}
+
+/** The service of a `namespace/service` pair. */
+export function toServiceName(place: string): string {
+  return place.slice(place.indexOf('/') + 1);
 }
 
 type Sentence = (seen: Observation, input: RiskInput) => string | undefined;

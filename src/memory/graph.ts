@@ -1,5 +1,8 @@
-import type { ServiceState } from './service-state.ts';
+import type { ConfirmedPattern } from './co-deploy.ts';
+import { toClaim } from './explain.ts';
+import type { Scope } from './facts.ts';
 import { toScopeKey } from './facts.ts';
+import type { ServiceState } from './service-state.ts';
 
 export type NodeKind = 'service' | 'environment' | 'version' | 'failure';
 export type EdgeKind = 'runs_in' | 'runs_version' | 'fails_with' | 'fails_beside';
@@ -27,7 +30,10 @@ export interface MemoryGraph {
 }
 
 /** The graph is only a way to look at the remembered facts: nothing is stored in it that they do not hold. Sorted, so equal memories give equal graphs. */
-export function toMemoryGraph(states: Iterable<ServiceState>): MemoryGraph {
+export function toMemoryGraph(
+  states: Iterable<ServiceState>,
+  patternsOf: (scope: Scope) => readonly ConfirmedPattern[],
+): MemoryGraph {
   const nodes = new Map<string, GraphNode>();
   const edges: GraphEdge[] = [];
   const addNode = (id: string, kind: NodeKind, label: string, count: number) => {
@@ -61,6 +67,16 @@ export function toMemoryGraph(states: Iterable<ServiceState>): MemoryGraph {
         kind: 'fails_with',
         count: pattern.count,
         detail: `failed ${pattern.count} times like this`,
+      });
+    }
+    for (const pattern of patternsOf(state.scope)) {
+      const { cluster, environment: name } = state.scope;
+      edges.push({
+        from: service,
+        to: `service:${cluster}/${name}/${pattern.with}`,
+        kind: 'fails_beside',
+        count: pattern.failedTogether,
+        detail: toClaim(pattern),
       });
     }
   }

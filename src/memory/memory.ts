@@ -97,13 +97,13 @@ export function createDeployMemory(options: { costs?: CostTable } = {}): DeployM
         ...(input.freeze === undefined ? {} : { freeze: input.freeze }),
         ...(input.override === undefined ? {} : { override: input.override }),
       });
-      return toMemoryContext(risk, choice, [], projection.find(toScopeKey(scope)));
+      return toMemoryContext(risk, choice, projection.patterns(scope), projection.find(toScopeKey(scope)));
     },
     history: (scope, limit) =>
       (projection.find(toScopeKey(scope))?.recent ?? [])
         .slice(-Math.max(0, limit) || Number.POSITIVE_INFINITY)
         .reverse()
         .map((record) => ({ ...record })),
-    graph: () => toMemoryGraph(projection.states()),
+    graph: () => toMemoryGraph(projection.states(), projection.patterns),
   };
 }

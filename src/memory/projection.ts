@@ -1,12 +1,16 @@
+import type { CoDeploys, ConfirmedPattern } from './co-deploy.ts';
+import { addFailure, companyOf, createCoDeploys, testIfDue } from './co-deploy.ts';
 import type { EnvironmentModel, Forecast } from './estimator.ts';
 import { createEnvironmentModel, forecast, learnForecast } from './estimator.ts';
 import { toSignals } from './explain.ts';
-import type { DeployFact, DeployRecord, OutcomeFact } from './facts.ts';
+import type { DeployFact, DeployRecord, OutcomeFact, Scope } from './facts.ts';
 import { isFailure, toScopeKey } from './facts.ts';
 import type { Observation } from './features.ts';
 import type { RiskInput, RiskSignal } from './risk.ts';
 import type { ServiceState } from './service-state.ts';
 import { addEnd, addStart, createServiceState } from './service-state.ts';
+import type { Timeline } from './timeline.ts';
+import { beginDeploy, createTimeline, endDeploy } from './timeline.ts';
 import type { EnvironmentOrder } from './versions.ts';
 import { addVersion, addVersionFailure, createEnvironmentOrder, environmentKey, viewVersion } from './versions.ts';
 import type { EventWindow } from './window.ts';
@@ -21,11 +25,15 @@ interface Environment {
   hour: EventWindow;
   sixHours: EventWindow;
   day: EventWindow;
+  timeline: Timeline;
+  pairs: CoDeploys;
 }
 
 interface OpenDeploy {
   record: DeployRecord;
   made: Forecast;
+  /** Its place in the timeline of its environment. */
+  row: number;
 }
 
 /** All that is remembered; plain data, so that it can be written down and read back. */
@@ -46,6 +54,8 @@ export interface Projection {
   isOpen(deployId: string): boolean;
   find(scopeKey: string): ServiceState | undefined;
   states(): IterableIterator<ServiceState>;
+  /** What is claimed about deploying beside other services, by `toPlaceKey`. */
+  patterns(scope: Scope): ConfirmedPattern[];
 }
 
 export function createProjection(): Projection {
@@ -87,16 +97,19 @@ export function createProjection(): Projection {
   return {
     assess: (input) => {
       const { environment, seen } = look(input);
-      const made = forecast(environment.model, seen, input.atMs, 0);
+      const { beside } = seen.company;
+      const made = forecast(environment.model, seen, input.atMs, beside);
       return { made, signals: toSignals(environment.model, made, seen, input), state: seen.state };
     },
     addDeploy: (fact) => {
+      const { timeline, pairs } = getEnvironment(environmentKey(fact));
+      testIfDue(pairs, timeline, fact.startedAtMs);
       const { environment, seen } = look(toRiskInput(fact));
-      const made = forecast(environment.model, seen, fact.startedAtMs, 0);
+      const made = forecast(environment.model, seen, fact.startedAtMs, seen.company.beside);
       const state = getState(fact);
-      getEnvironment(environmentKey(fact));
       const record: DeployRecord = { deploy: fact };
-      all.open.set(fact.id, { record, made });
+      const row = beginDeploy(timeline, toPlaceKey(fact), fact.startedAtMs);
+      all.open.set(fact.id, { record, made, row });
       addStart(state, record);
       const version = versionOf(fact);
       if (version !== undefined)
@@ -110,9 +123,10 @@ export function createProjection(): Projection {
       const { record, made } = found;
       record.outcome = fact;
       const failed = isFailure(fact.outcome);
-      if (failed === undefined) return true;
       const key = environmentKey(record.deploy);
       const environment = getEnvironment(key);
+      endDeploy(environment.timeline, found.row, fact.atMs, failed);
+      if (failed === undefined) return true;
       const { service } = record.deploy;
       advanceWindow(environment.hour, fact.atMs);
       const others = failed ? countEntries(environment.hour) : 0;
@@ -121,6 +135,7 @@ export function createProjection(): Projection {
       addEnd(state, record.deploy, fact, 1 / Math.sqrt(1 + others));
       learnForecast(environment.model, made, failed, others);
       if (!failed) return true;
+      addFailure(environment.pairs, environment.timeline, found.row);
       const version = versionOf(record.deploy);
       if (version !== undefined) addVersionFailure(state, version);
       for (const window of [environment.hour, environment.sixHours, environment.day])
@@ -131,6 +146,10 @@ export function createProjection(): Projection {
     isOpen: (deployId) => all.open.has(deployId),
     find: (scopeKey) => all.services.get(scopeKey),
     states: () => all.services.values(),
+    patterns: (scope) => {
+      const { timeline, pairs } = environmentOf(environmentKey(scope));
+      return pairs.patterns.get(timeline.ids.get(toPlaceKey(scope)) ?? -1) ?? [];
+    },
   };
 }
 
@@ -140,6 +159,8 @@ function createEnvironment(): Environment {
     hour: createWindow(HOUR_MS),
     sixHours: createWindow(6 * HOUR_MS),
     day: createWindow(DAY_MS),
+    timeline: createTimeline(),
+    pairs: createCoDeploys(),
   };
 }
 
@@ -164,6 +185,7 @@ function observe(
     changeKind: input.changeKind,
     size: input.size,
     stateful: input.stateful ?? false,
+    company: companyOf(environment.pairs, environment.timeline, toPlaceKey(scope), atMs),
   };
 }
 
@@ -171,6 +193,11 @@ function countSince(timesMs: readonly number[], sinceMs: number): number {
   let count = 0;
   for (let index = timesMs.length - 1; index >= 0 && (timesMs[index] ?? 0) > sinceMs; index -= 1) count += 1;
   return count;
+}
+
+/** A service within one environment. */
+function toPlaceKey({ namespace, service }: Scope): string {
+  return `${namespace}/${service}`;
 }
 
 function versionOf(fact: DeployFact): string | undefined {

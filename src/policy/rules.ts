@@ -9,7 +9,7 @@ import type { PolicySettings } from './settings.ts';
 export type PolicyVerdict = 'allow' | 'require_approval' | 'deny';
 
 /** What is about to happen: a plan's change, taking back our own commit, or moving a paused rollout on. */
-export type PolicyPurpose = 'plan' | 'revert' | 'promotion';
+type PolicyPurpose = 'plan' | 'revert' | 'promotion';
 
 export interface PolicyFacts {
   risk: Risk;
@@ -108,7 +108,7 @@ export const RULES: readonly PolicyRule[] = [
     verdict: 'require_approval',
     test: ({ memory }) =>
       memory?.hold === true
-        ? [`Memory holds this deploy back: it failed ${toPercent(memory.probability)} of the time.`]
+        ? [`Memory holds this deploy back; it expects a failure with ${toPercent(memory.probability)}.`]
         : [],
   },
   {
@@ -137,7 +137,7 @@ export const RULES: readonly PolicyRule[] = [
       // Not "above": a probability that is no number must not pass for a small one.
       memory === undefined || memory.probability <= maxAutoProbability
         ? []
-        : [`Memory expects it to fail ${toPercent(memory.probability)} of the time.`],
+        : [`Memory expects a failure with ${toPercent(memory.probability)}.`],
   },
   {
     name: 'auto_approve',
@@ -184,5 +184,5 @@ function isHigh(risk: Risk): boolean {
 }
 
 function toPercent(probability: number): string {
-  return Number.isFinite(probability) ? `${Math.round(probability * 100)} %` : 'an unknown share';
+  return Number.isFinite(probability) ? `${Math.round(probability * 100)} %` : 'an unknown probability';
 }

@@ -32,7 +32,9 @@ export const faultSettingsSchema = z.strictObject({
   /** Wait before the first byte of every answer, milliseconds of the clock. */
   slowFirstByteMs: z.number().min(0),
   /** Objects the cluster refuses to take. */
-  applyErrors: z.array(z.strictObject({ kind: z.string(), name: z.string(), message: z.string().min(1), times: count })),
+  applyErrors: z.array(
+    z.strictObject({ kind: z.string(), name: z.string(), message: z.string().min(1), times: count }),
+  ),
 });
 
 export type FaultSettings = z.infer<typeof faultSettingsSchema>;
@@ -84,7 +86,9 @@ export function createFaults(): FaultKnobs {
       return true;
     },
     takeApplyError: (ref) => {
-      const found = settings.applyErrors.find((fault) => fault.kind === ref.kind && fault.name === ref.name && fault.times !== 0);
+      const found = settings.applyErrors.find(
+        (fault) => fault.kind === ref.kind && fault.name === ref.name && fault.times !== 0,
+      );
       if (found === undefined) return undefined;
       const applyErrors = settings.applyErrors.map((fault) =>
         fault === found && fault.times > 0 ? { ...fault, times: fault.times - 1 } : fault,

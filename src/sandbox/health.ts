@@ -19,7 +19,10 @@ export function isWorse(a: HealthStatus, than: HealthStatus): boolean {
  * The worst of an Application's resources. Before 3.4 one missing resource made the whole Missing; since then missing
  * resources count only when nothing else is there.
  */
-export function toApplicationHealth(resources: readonly (Health | undefined)[], missingRule: 'any' | 'all'): HealthStatus {
+export function toApplicationHealth(
+  resources: readonly (Health | undefined)[],
+  missingRule: 'any' | 'all',
+): HealthStatus {
   const known = resources.filter((health) => health !== undefined).map((health) => health.status);
   const allMissing = known.length > 0 && resources.every((health) => health?.status === 'Missing');
   const counted = missingRule === 'all' && !allMissing ? known.filter((status) => status !== 'Missing') : known;
@@ -58,12 +61,15 @@ const deployment: Rule = (object) => {
 };
 
 const replicaSet: Rule = (object) => {
-  if (isUnobserved(object)) return waiting('Waiting for rollout to finish: observed replica set generation less than desired generation');
+  if (isUnobserved(object))
+    return waiting('Waiting for rollout to finish: observed replica set generation less than desired generation');
   const failure = listAt(object, 'status', 'conditions').find((entry) => textAt(entry, 'type') === 'ReplicaFailure');
   if (textAt(failure, 'status') === 'True') return { status: 'Degraded', message: textAt(failure, 'message') ?? '' };
   const replicas = numberAt(object, 'spec', 'replicas') ?? 0;
   const available = numberAt(object, 'status', 'availableReplicas') ?? 0;
-  return available < replicas ? waiting(`${available} out of ${replicas} new replicas are available`) : { status: 'Healthy' };
+  return available < replicas
+    ? waiting(`${available} out of ${replicas} new replicas are available`)
+    : { status: 'Healthy' };
 };
 
 const statefulSet: Rule = (object) => {
@@ -75,16 +81,24 @@ const statefulSet: Rule = (object) => {
   if (textAt(object, 'spec', 'updateStrategy', 'type') !== 'OnDelete' && isRecord(rolling)) {
     const updated = numberAt(object, 'status', 'updatedReplicas') ?? 0;
     const wanted = replicas - (numberAt(rolling, 'partition') ?? 0);
-    if (updated < wanted) return waiting(`Waiting for partitioned roll out to finish: ${updated} out of ${wanted} new pods have been updated...`);
+    if (updated < wanted)
+      return waiting(
+        `Waiting for partitioned roll out to finish: ${updated} out of ${wanted} new pods have been updated...`,
+      );
     return { status: 'Healthy', message: `partitioned roll out complete: ${updated} new pods have been updated...` };
   }
   if (textAt(object, 'spec', 'updateStrategy', 'type') === 'OnDelete') {
     return { status: 'Healthy', message: `statefulset has ${ready} ready pods` };
   }
   if (textAt(object, 'status', 'updateRevision') !== textAt(object, 'status', 'currentRevision')) {
-    return waiting(`waiting for statefulset rolling update to complete ${numberAt(object, 'status', 'updatedReplicas') ?? 0} pods at revision ${textAt(object, 'status', 'updateRevision') ?? ''}...`);
+    return waiting(
+      `waiting for statefulset rolling update to complete ${numberAt(object, 'status', 'updatedReplicas') ?? 0} pods at revision ${textAt(object, 'status', 'updateRevision') ?? ''}...`,
+    );
   }
-  return { status: 'Healthy', message: `statefulset rolling update complete ${replicas} pods at revision ${textAt(object, 'status', 'currentRevision') ?? ''}...` };
+  return {
+    status: 'Healthy',
+    message: `statefulset rolling update complete ${replicas} pods at revision ${textAt(object, 'status', 'currentRevision') ?? ''}...`,
+  };
 };
 
 const daemonSet: Rule = (object) => {
@@ -92,7 +106,8 @@ const daemonSet: Rule = (object) => {
   const desired = numberAt(object, 'status', 'desiredNumberScheduled') ?? 0;
   const updated = numberAt(object, 'status', 'updatedNumberScheduled') ?? 0;
   const available = numberAt(object, 'status', 'numberAvailable') ?? 0;
-  if (textAt(object, 'spec', 'updateStrategy', 'type') === 'OnDelete') return { status: 'Healthy', message: `daemon set ${available} out of ${desired} new pods have been updated` };
+  if (textAt(object, 'spec', 'updateStrategy', 'type') === 'OnDelete')
+    return { status: 'Healthy', message: `daemon set ${available} out of ${desired} new pods have been updated` };
   if (updated < desired) return waiting(`${updated} out of ${desired} new pods have been updated`);
   if (available < desired) return waiting(`${available} of ${desired} updated pods are available`);
   return { status: 'Healthy' };
@@ -118,7 +133,10 @@ const cronJob: Rule = (object) =>
 const pod: Rule = (object) => {
   const phase = textAt(object, 'status', 'phase');
   const restartPolicy = textAt(object, 'spec', 'restartPolicy') ?? 'Always';
-  const statuses = [...listAt(object, 'status', 'initContainerStatuses'), ...listAt(object, 'status', 'containerStatuses')];
+  const statuses = [
+    ...listAt(object, 'status', 'initContainerStatuses'),
+    ...listAt(object, 'status', 'containerStatuses'),
+  ];
   if (restartPolicy === 'Always') {
     for (const status of statuses) {
       const reason = textAt(status, 'state', 'waiting', 'reason') ?? '';
@@ -135,7 +153,9 @@ const pod: Rule = (object) => {
     case 'Succeeded':
       return { status: 'Healthy', message: '' };
     case 'Failed': {
-      const code = statuses.map((status) => numberAt(status, 'state', 'terminated', 'exitCode')).find((exit) => exit !== undefined && exit !== 0);
+      const code = statuses
+        .map((status) => numberAt(status, 'state', 'terminated', 'exitCode'))
+        .find((exit) => exit !== undefined && exit !== 0);
       return { status: 'Degraded', message: `container failed with exit code ${code ?? 1}` };
     }
     default:
@@ -148,7 +168,9 @@ const runningPod: Rule = (object) => {
     (entry) => textAt(entry, 'type') === 'Ready' && textAt(entry, 'status') === 'True',
   );
   if (isReady) return { status: 'Healthy', message: '' };
-  const hasEnded = listAt(object, 'status', 'containerStatuses').some((status) => isRecord(valueAt(status, 'lastState', 'terminated')));
+  const hasEnded = listAt(object, 'status', 'containerStatuses').some((status) =>
+    isRecord(valueAt(status, 'lastState', 'terminated')),
+  );
   return { status: hasEnded ? 'Degraded' : 'Progressing', message: '' };
 };
 
@@ -183,7 +205,8 @@ const autoscaler: Rule = (object) => {
   const failed = conditions.find((entry) => FAILED_SCALING.has(textAt(entry, 'reason') ?? ''));
   if (failed !== undefined) return { status: 'Degraded', message: textAt(failed, 'message') ?? '' };
   const able = conditions.find(
-    (entry) => ['AbleToScale', 'ScalingLimited'].includes(textAt(entry, 'type') ?? '') && textAt(entry, 'status') === 'True',
+    (entry) =>
+      ['AbleToScale', 'ScalingLimited'].includes(textAt(entry, 'type') ?? '') && textAt(entry, 'status') === 'True',
   );
   if (able !== undefined) return { status: 'Healthy', message: textAt(able, 'message') ?? '' };
   return { status: 'Progressing', message: 'Waiting to Autoscale' };
@@ -234,5 +257,11 @@ const RULES: Readonly<Record<string, Rule>> = {
 };
 
 function waiting(message: string): Health {
-  return { status: 'Progressing', message: message.startsWith('Waiting') || message.startsWith('waiting') ? message : `Waiting for rollout to finish: ${message}...` };
+  return {
+    status: 'Progressing',
+    message:
+      message.startsWith('Waiting') || message.startsWith('waiting')
+        ? message
+        : `Waiting for rollout to finish: ${message}...`,
+  };
 }

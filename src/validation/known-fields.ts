@@ -5,8 +5,6 @@ interface Reading {
   /** JSON pointer of the object in its manifest. */
   path: string;
   names: Set<string>;
-  /** Whether the validator listed the keys instead of asking for known ones, as it does for maps such as labels. */
-  isMap: boolean;
 }
 
 export interface UnknownField {
@@ -19,7 +17,7 @@ export interface UnknownField {
 /**
  * Runs a validator and reports the fields it never looked at. The schemas are only shipped compiled, without a list of
  * their fields; but a compiled validator asks every object for each field its schema has, so what it asked for is that list.
- * An object it asked nothing of is free-form.
+ * Of a map such as labels it asks every key there is, and an object it asks nothing of is free-form.
  */
 export function validateAndWatch(
   validate: SchemaValidator,
@@ -28,7 +26,7 @@ export function validateAndWatch(
   const readings: Reading[] = [];
   const faults = validate(toWatched(value, '', readings));
   const unknown = readings
-    .filter((reading) => !reading.isMap && reading.names.size > 0)
+    .filter((reading) => reading.names.size > 0)
     .flatMap((reading) =>
       Object.keys(reading.value)
         .filter((name) => !reading.names.has(name))
@@ -38,26 +36,20 @@ export function validateAndWatch(
 }
 
 function toWatched(value: object, path: string, readings: Reading[]): object {
-  const record: Record<string, unknown> = Object.fromEntries(Object.entries(value));
-  const isList = Array.isArray(value);
-  const reading: Reading = { value: record, path, names: new Set(), isMap: isList };
-  readings.push(reading);
+  const reading: Reading = { value: Object.fromEntries(Object.entries(value)), path, names: new Set() };
+  if (!Array.isArray(value)) readings.push(reading);
   const children = new Map<string, object>();
   return new Proxy(value, {
     get(target, key) {
       const child: unknown = Reflect.get(target, key);
       if (typeof key === 'symbol') return child;
-      if (!isList) reading.names.add(key);
+      reading.names.add(key);
       if (child === null || typeof child !== 'object') return child;
       const known = children.get(key);
       if (known !== undefined) return known;
       const watched = toWatched(child, `${path}/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`, readings);
       children.set(key, watched);
       return watched;
-    },
-    ownKeys(target) {
-      reading.isMap = true;
-      return Reflect.ownKeys(target);
     },
   });
 }

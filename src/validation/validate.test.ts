@@ -80,6 +80,20 @@ describe('validateChange', () => {
     expect(await inspect('', after)).toEqual([]);
   }); // prettier-ignore
 
+  it('does not speak of dead ends that were there before in objects nobody touched', async () => {
+    const old = join(SERVICE, WITH_MAP.replace('labels: { app: web }', 'labels: { app: x }'));
+    expect(await inspect(old, join(old, MAP.replace('name: settings', 'name: other')))).toEqual([]);
+    expect(await inspect(SERVICE, SERVICE.replace('port: 80', 'port: 81'))).toEqual(['info references spec.selector']);
+  });
+
+  it('refuses to take away what a workload of the same change still needs', async () => {
+    const lines = await inspect(join(WITH_MAP, MAP), WITH_MAP.replace('1.4.2', '1.4.3'));
+    expect(lines).toContain('error references spec.template.spec');
+    const secret = 'apiVersion: v1\nkind: Secret\nmetadata: { name: settings, namespace: shop }\n';
+    const user = WITH_MAP.replace('configMapRef', 'secretRef');
+    expect(await inspect(join(user, secret), user)).toContain('error references spec.template.spec');
+  });
+
   it('keeps changes inside the allowed namespaces', async () => {
     const more = { allowedNamespaces: ['shop'] };
     expect(await inspect('', MAP, more)).toEqual([]);

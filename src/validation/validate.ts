@@ -18,8 +18,6 @@ const OBJECT_CHECKS: readonly ObjectCheck[] = [schemaCheck, workloadCheck, image
 const SET_CHECKS: readonly SetCheck[] = [referencesCheck, collisionsCheck, scopeCheck, disruptionCheck];
 const CHANGE_CHECKS: readonly ChangeCheck[] = [yamlCheck, secretsCheck, destructiveCheck, imageStepCheck];
 
-export type { ChangeInput, SourceFile } from './change.ts';
-
 /**
  * Every remark about a change, worst first. Faults that were there before count only in touched objects, one severity lower;
  * in the rest of the rendering only what the change breaks counts. Has no effects; throws only when a check itself is broken,

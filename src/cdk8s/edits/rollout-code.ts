@@ -188,11 +188,7 @@ function findActiveService(context: EditContext, service: Service, workload: Con
 
 export function findPreview(constructs: readonly ConstructNode[], workload: ConstructNode): ConstructNode | undefined {
   return constructs.find(
-    (item) =>
-      item.kind === 'Service' &&
-      item.source === 'api' &&
-      item.module === workload.module &&
-      item.name.endsWith('-preview'),
+    (item) => item.kind === 'Service' && item.module === workload.module && item.name.endsWith('-preview'),
   );
 }
 

@@ -6,9 +6,10 @@ import { printCode, toCode, toStringCode } from '../source/code.ts';
 import type { Code } from '../source/code.ts';
 import { evaluateText, findPath } from '../source/follow.ts';
 import { listNodes, toWhere } from '../source/module.ts';
+import type { SourceModule } from '../source/module.ts';
 import { findProperty } from '../source/place.ts';
 import { unchanged, unsupported } from '../source/refusal.ts';
-import { listConstructs } from '../tree.ts';
+import { listCalls, listConstructs } from '../tree.ts';
 import type { ConstructNode } from '../tree.ts';
 import { findRollout, findService, findWorkload, setFields } from '../workload.ts';
 import { findStatement } from './add-service.ts';
@@ -104,18 +105,19 @@ function addRollout(
       `${toWhere(workload.module, workload.node)}: the Deployment is made outside the constructor`,
       'Make it in the constructor.',
     );
-  const code = toRolloutCode(context, service, workload, strategy, { scope: spot.scope, indent: spot.indent });
   if (workload.source === 'plus') {
     const variable = bindVariable(context, workload);
     const apiObject = editor.refer(spot.module, 'cdk8s', 'ApiObject');
     const patch = editor.refer(spot.module, 'cdk8s', 'JsonPatch');
     const style = editor.style(spot.module);
     const path = toStringCode('/spec/replicas', style);
+    const code = toRolloutCode(context, service, workload, strategy, { scope: spot.scope, indent: spot.indent });
     const removal = `// The Rollout scales the Deployment down to nothing; a number here would scale it up again.\n${spot.indent}${apiObject}.of(${variable}).addJsonPatch(${patch}.remove(${path}));`;
     addStatements(context, spot, [removal, ...code.statements(`${variable}.replicas ?? 2`)]);
     return;
   }
   const replicas = takeReplicas(context, workload);
+  const code = toRolloutCode(context, service, workload, strategy, { scope: spot.scope, indent: spot.indent });
   addStatements(context, spot, code.statements(replicas));
 }
 
@@ -198,9 +200,11 @@ function removeRollout(context: EditContext, service: Service, workload: Constru
       'Remove what uses it first.',
     );
   editor.removeStatement(rollout.module, statement);
-  removePreview(context, service, workload);
+  const preview = removePreview(context, service, workload);
   if (workload.source === 'plus') {
-    for (const patch of listReplicaPatches(workload)) editor.removeStatement(workload.module, patch);
+    const patches = listReplicaPatches(workload);
+    for (const patch of patches) editor.removeStatement(workload.module, patch);
+    unbind(context, workload.module, workload.node, [statement, ...preview, ...patches]);
     return;
   }
   const replicas = rollout.props === undefined ? undefined : findPath(modules, rollout.props, ['spec', 'replicas']);
@@ -208,10 +212,35 @@ function removeRollout(context: EditContext, service: Service, workload: Constru
     setFields(context, workload, [{ path: ['spec', 'replicas'], code: replicas.node.getText(replicas.module.file) }]);
 }
 
-function removePreview(context: EditContext, service: Service, workload: ConstructNode): void {
+/** Removes the preview Service, and gives the statements that went. */
+function removePreview(context: EditContext, service: Service, workload: ConstructNode): ts.Statement[] {
   const preview = findPreview(listConstructs(context.project, service), workload);
   const statement = preview === undefined ? undefined : findStatement(preview.module, preview.node);
-  if (preview === undefined || statement === undefined) return;
+  if (preview === undefined || statement === undefined) return [];
   guard(preview);
   context.editor.removeStatement(preview.module, statement);
+  for (const call of workload.source === 'plus' ? listCalls(workload, ['exposeViaService']) : [])
+    unbind(context, call.module, call.node, [statement]);
+  return [statement];
+}
+
+/** Drops `const name = ` where nothing but the removed statements used the name, since compilers refuse unused names. */
+function unbind(
+  { editor }: EditContext,
+  module: SourceModule,
+  node: ts.Expression,
+  removed: readonly ts.Statement[],
+): void {
+  const { compiler } = module;
+  const { parent } = node;
+  if (!compiler.isVariableDeclaration(parent) || !compiler.isIdentifier(parent.name)) return;
+  const list = parent.parent;
+  if (!compiler.isVariableDeclarationList(list) || list.declarations.length !== 1 || parent.type !== undefined) return;
+  const { name } = parent;
+  const isGone = (item: ts.Node) => removed.some((statement) => item.pos >= statement.pos && item.end <= statement.end);
+  const uses = listNodes(compiler, module.file).filter(
+    (item) => compiler.isIdentifier(item) && item.text === name.text && item !== name,
+  );
+  if (uses.length === 0 || !uses.every(isGone)) return;
+  editor.removeRange(module, list.getStart(module.file), node.getStart(module.file));
 }

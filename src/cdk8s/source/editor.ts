@@ -2,6 +2,7 @@ import MagicString from 'magic-string';
 import type { ts } from 'ts-morph';
 import { findStyle, printCode, printProperty } from './code.ts';
 import type { Code, Style } from './code.ts';
+import { dropUnusedImports } from './imports.ts';
 import type { SourceModule } from './module.ts';
 
 type List = ts.NodeArray<ts.Node>;
@@ -116,7 +117,7 @@ export function createEditor(): Editor {
     const lineEnd = rest < 0 ? module.text.length : rest + 1;
     const alone =
       module.text.slice(lineStart, start).trim() === '' &&
-      /^[ \t]*(\/\/[^\n]*)?\n?$/.test(module.text.slice(end, lineEnd));
+      /^[ \t]*(\/\*[^\n]*\*\/[ \t]*)?(\/\/[^\n]*)?\r?\n?$/.test(module.text.slice(end, lineEnd));
     return alone ? [lineStart, lineEnd] : [start, end];
   };
 
@@ -227,7 +228,7 @@ export function createEditor(): Editor {
     finish: () =>
       [...files.values()]
         .filter(({ module, text }) => text.toString() !== module.text)
-        .map(({ module, text }) => ({ path: module.path, content: text.toString() })),
+        .map(({ module, text }) => ({ path: module.path, content: dropUnusedImports(module, text.toString()) })),
   };
   return editor;
 }

@@ -27,12 +27,12 @@ const ACTS = [
   },
   {
     heading: 'An update that crashes',
-    title: 'Update api to 2.5.0-crash',
+    title: 'Update api to 1.9.0-crash',
     expected: 'failed',
   },
   {
     heading: 'The same service again, with what was learned',
-    title: 'Update api to 2.5.1',
+    title: 'Update api to 1.9.1',
     expected: 'resolved',
   },
 ] as const;

@@ -43,6 +43,7 @@ export function createCatalog(facts: RepositoryFacts): Catalog {
     for (const { name } of service.workloads)
       if (name !== service.name) put(1, name, service.workloads.length > 1 ? { service, workload: name } : { service });
     put(2, withoutEnvironment(service), { service });
+    put(2, withoutEnvironment(service).replace(/-(?:service|svc|app)$/u, ''), { service });
   }
   const names = [...new Set(services.flatMap((service) => [service.name, withoutEnvironment(service)]))];
   return {

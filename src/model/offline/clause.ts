@@ -139,7 +139,14 @@ function findCondition(words: readonly Word[]): string | undefined {
       continue;
     if (words.some((other) => other.verb?.acts.includes('rollback')) && word.lower !== 'if' && word.lower !== 'unless')
       continue;
-    return toExcerpt([word, ...words.slice(at + 1, at + 12)].map((other) => other.text).join(' '));
+    const tail = words.slice(at, at + 14);
+    const comma = tail.findIndex((other) => other.kind === 'punct');
+    return toExcerpt(
+      tail
+        .slice(0, comma < 0 ? undefined : comma)
+        .map((other) => other.text)
+        .join(' '),
+    );
   }
   return undefined;
 }
@@ -177,7 +184,8 @@ function splitAtActions(words: readonly Word[]): Word[][] {
       const segment = rest.slice(0, stop < 0 ? undefined : stop);
       const colon = word.text === ':' && (parts.at(-1)?.length ?? 0) <= 3;
       const acts = segment.some(
-        (other) => other.verb !== undefined || isRequestCue(other) || NEGATIONS.has(other.lower),
+        (other) =>
+          other.verb !== undefined || isRequestCue(other) || NEGATIONS.has(other.lower) || other.lower === 'leave',
       );
       if (acts && !colon && (parts.at(-1)?.length ?? 0) > 0) {
         parts.push([]);

@@ -135,6 +135,11 @@ function makeChanges({ values, wants, text }: Request, target: NamedTarget, benc
       `The port of ${name} is part of its source and is not changed by itself; a route to it can name a port.`,
     );
   makeStrategy(values, target, text, bench);
+  const fixed = values.find(({ kind }) => kind === 'storage' || kind === 'namespace' || kind === 'stateful');
+  if (fixed !== undefined)
+    desk.refuse(
+      `${name} exists already; its ${fixed.kind === 'stateful' ? 'kind' : fixed.kind} is not changed by a step, since Kubernetes would have to make it anew.`,
+    );
 }
 
 // A strategy with nothing else is the wish itself; with another change it is how that change should roll out.

@@ -71,6 +71,16 @@ function makeAll(understanding: Understanding, input: PlanningInput, catalog: Ca
   const incomplete = requests.filter((request) => request.wants.length > 0);
   // What one sentence leaves out another may say, so the incomplete ones come last.
   for (const request of [...complete, ...incomplete]) {
+    // A heading such as "Release 2026-11" over a list that says the rest.
+    if (
+      request.target.kind === 'context' &&
+      request.values.length === 0 &&
+      request.action === 'apply' &&
+      complete.length > 0
+    ) {
+      desk.assume(`Nothing was made of this: ${JSON.stringify(request.text)}.`);
+      continue;
+    }
     const targets =
       request.target.kind === 'new'
         ? [{ service: toPlannedService(request.target.name) }]
@@ -85,6 +95,10 @@ function makeAll(understanding: Understanding, input: PlanningInput, catalog: Ca
       desk.assume(`Nothing was made of these words: ${request.leftover.join(', ')}.`);
   }
   makeInvestigations(understanding, draft, scope, bench);
+  const quoted = new Set(requests.map(({ text }) => text));
+  for (const remark of new Set(understanding.remarks))
+    if (requests.length > 0 && !quoted.has(remark))
+      desk.assume(`Read as background, not as a request: ${JSON.stringify(remark)}.`);
   for (const { text, why } of understanding.unsupported) askWithout(text, why, desk, requests.length > 0);
   checkKept(understanding, draft, desk);
 }

@@ -10,8 +10,7 @@ const V_NUMBER = /^v\d+(?:[-.][a-z0-9.]+)?$/iu;
 const TAG = /^\w[\w.-]{0,127}$/u;
 /** Build tags such as `main-3f2a1b` or `sha-3f2a1bc`: letters, then a digit somewhere. */
 const BUILD_TAG = /^(?=[^\d]*\d)[a-z][\w.]*(?:-[\w.]+)+$|^[0-9a-f]{7,40}$/iu;
-const PRECISE_VERBS =
-  /^(?:upgrade|bump|downgrade|deploy|install|pin|release|ship|roll-out|launch|promote|roll-back|rollback|revert|go-back)$/u;
+const PRECISE_VERBS = /^(?:upgrade|bump|downgrade|deploy|install|pin|release|ship|roll-out|launch|promote)$/u;
 
 /** Images, versions and tags. Bare numbers are read only where the verb speaks of versions. */
 export function readImages(words: readonly Word[], acts: ReadonlySet<Act>, verbs: readonly string[]): Value[] {
@@ -61,7 +60,8 @@ function nextBack(words: readonly Word[], at: number): number {
 function isVersionAt(words: readonly Word[], at: number, acts: ReadonlySet<Act>, verbs: readonly string[]): boolean {
   const word = words[at];
   if (word === undefined || (word.kind !== 'word' && word.kind !== 'quoted') || !TAG.test(word.text)) return false;
-  const led = /^(?:version|versions|tag|release|build|image)$/u.test(wordAt(words, nextBack(words, at)));
+  const leader = words[nextBack(words, at)];
+  const led = leader?.verb === undefined && /^(?:version|versions|tag|release|build|image)$/u.test(leader?.lower ?? '');
   const next = wordAt(words, at + 1);
   const unit =
     /^(?:cores?|cpus?|vcpus?|gb|mb|gib|mib|gi|mi|g|gigs?|x|times|seconds?|minutes?|replicas?|%|percent)$/u.test(next);

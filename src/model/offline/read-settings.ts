@@ -130,6 +130,7 @@ function isKey(words: readonly Word[], at: number, reading: Reading): boolean {
       return cue && !COMMON.has(word.lower) && !VERB_FORMS.has(word.lower);
   }
   if (/^\d/u.test(word.text)) return false;
+  if (isKnownKey(words, word.text, reading.catalog) && findLink(words, at) !== undefined) return true;
   if (cue) return reading.home !== 'unknown' || /[_.]/u.test(word.text) || findLink(words, at) !== undefined;
   // A word with an underscore or a dot in it that is followed by "to": "max_connections to 200".
   const linked = LINK.test(wordAt(words, at + 1)) || findLink(words, at) !== undefined;
@@ -139,12 +140,25 @@ function isKey(words: readonly Word[], at: number, reading: Reading): boolean {
     reading.acts.has('remove') ||
     reading.acts.has('more') ||
     reading.acts.has('less');
+  // "set theme to dark": any word directly between the verb and "to" names something that is set.
+  const setVerb = words[at - 1]?.verb?.base;
+  if (/^(?:set|change|define|assign)$/u.test(setVerb ?? '') && wordAt(words, at + 1) === 'to') return true;
   if (reading.home !== 'unknown' && linked && changes && LINK.test(wordAt(words, at + 1))) return true;
   return (
     changes &&
     (linked || reading.removes) &&
     /^[a-z][a-z0-9]*(?:[_.][a-z0-9]+)+$/iu.test(word.text) &&
     !/^\S+\.\S+\.\S+$/u.test(word.text)
+  );
+}
+
+// A word that is a variable or key of the services spoken of, or of any when none is.
+function isKnownKey(words: readonly Word[], text: string, catalog: Catalog): boolean {
+  const mentioned = words.flatMap((word) => word.mention?.map(({ service }) => service) ?? []);
+  return (mentioned.length > 0 ? mentioned : catalog.services).some(
+    ({ workloads, configMaps }) =>
+      configMaps.some(({ data }) => Object.hasOwn(data, text)) ||
+      workloads.some(({ containers }) => containers.some(({ env }) => env.some(({ name }) => name === text))),
   );
 }
 

@@ -126,7 +126,7 @@ function isPlaceWithoutHost(value: Value, words: readonly Word[]): boolean {
 function readBareNumber({ words, acts }: Clause, values: readonly Value[]): Value[] {
   if (
     values.some((value) => value.kind !== 'from' && value.kind !== 'strategy') ||
-    !(acts.has('update') || acts.has('set') || acts.has('deploy'))
+    !(acts.has('update') || acts.has('set') || acts.has('deploy') || acts.has('rollback'))
   )
     return [];
   const at = words.findIndex(
@@ -145,7 +145,7 @@ function readBareNumber({ words, acts }: Clause, values: readonly Value[]): Valu
 function toAction({ acts, verbs, words }: Clause, values: readonly Value[]): Action {
   const has = (...kinds: Value['kind'][]) => values.some((value) => kinds.includes(value.kind));
   const changes = has('replicas', 'image', 'version', 'setting', 'resource', 'host', 'number');
-  if (acts.has('rollback') && !has('version', 'image')) return 'rollback';
+  if (acts.has('rollback') && !has('version', 'image', 'number')) return 'rollback';
   if (acts.has('promote') && !has('version', 'image')) return 'promote';
   if (changes) return 'apply';
   if (
@@ -189,7 +189,10 @@ function toRequests(clause: Clause, { action, values, environments }: Parts): Re
   const all = words.some(
     (word, at) => EVERYTHING.has(word.lower) && word.kind === 'word' && isAboutServices(words, at),
   );
-  const fresh = acts.has('deploy') || mood === 'fragment' ? findNewName(words, values, clause.acts) : undefined;
+  const fresh =
+    acts.has('deploy') || mood === 'fragment' || isWishForNew(clause)
+      ? findNewName(words, values, clause.acts)
+      : undefined;
   const unknown = fresh === undefined ? listUnknownNames(words, acts) : [];
   const pairs =
     all && !words.some((word) => word.mention !== undefined && !excepted.includes(word))
@@ -201,7 +204,8 @@ function toRequests(clause: Clause, { action, values, environments }: Parts): Re
         ]
       : pairUp(words, values, { fresh, unknown, isSeparator: (word) => !word.used && isCoordinator(word) });
   const leftover = words.filter((word) => !word.used && isMeaningful(word)).map((word) => word.text);
-  const wants = values.some((value) => value.kind !== 'from' && value.kind !== 'strategy') ? [] : toWants(clause);
+  const complete = action !== 'apply' || values.some((value) => value.kind !== 'from' && value.kind !== 'strategy');
+  const wants = complete || isStrategyAlone(clause, values) ? [] : toWants(clause);
   return pairs.flatMap(({ target, values: own }): Request[] => {
     const request: Request = {
       action: target.kind === 'new' && action === 'apply' ? 'deploy' : action,
@@ -216,6 +220,15 @@ function toRequests(clause: Clause, { action, values, environments }: Parts): Re
     };
     return isRequest(request, clause) ? [request] : [];
   });
+}
+
+// "we need a redis 7.2": a wish without a verb of its own.
+function isWishForNew({ words, acts }: Clause): boolean {
+  return (
+    acts.size === 0 &&
+    words.some((word) => /^(?:need|want|like|wish|require)$/u.test(word.lower)) &&
+    !words.some((word) => word.mention !== undefined)
+  );
 }
 
 // A fragment asks for something only when it names a service and a value and nothing else; a sentence with a weak verb
@@ -238,6 +251,14 @@ function isRequest(request: Request, { mood, acts }: Clause): boolean {
   if (request.target.kind === 'context')
     return strong && request.wants.length > 0 && !request.wants.includes('anything') && request.leftover.length <= 2;
   return strong || request.wants.some((want) => want !== 'anything') || request.target.kind === 'named';
+}
+
+// "switch web to canary" is complete; "update web by canary" lacks the version.
+function isStrategyAlone({ verbs }: Clause, values: readonly Value[]): boolean {
+  return (
+    values.some(({ kind }) => kind === 'strategy') &&
+    !verbs.some((verb) => /^(?:update|upgrade|bump|deploy|ship|release|roll-out|launch)$/u.test(verb))
+  );
 }
 
 function toWants({ words, acts }: Clause): Want[] {

@@ -10,6 +10,8 @@ export interface Understanding {
   unsupported: { text: string; why: string }[];
   /** Services that were said to be unwell, or asked about. */
   concerns: { target: Target; text: string; question: boolean }[];
+  /** Sentences with a service's name in them that were taken as background. */
+  remarks: string[];
   /** Whether anything at all was recognised, a service's name included. */
   isEmpty: boolean;
 }
@@ -17,7 +19,7 @@ export interface Understanding {
 /** @param fallback what a request is about that names no service: the ticket's own target, or what was spoken of before */
 export function understand(text: string, catalog: Catalog, fallback: Target | undefined): Understanding {
   const readings = toClauses(text, catalog).map((clause) => readClause(clause, catalog));
-  const result: Understanding = { requests: [], kept: [], unsupported: [], concerns: [], isEmpty: true };
+  const result: Understanding = { requests: [], kept: [], unsupported: [], concerns: [], remarks: [], isEmpty: true };
   const spoken = toSpokenTargets(readings);
   const only = spoken.length === 1 ? spoken[0] : undefined;
   let last: Target | undefined;
@@ -30,7 +32,10 @@ export function understand(text: string, catalog: Catalog, fallback: Target | un
       const target = reading.target ?? (reading.symptom || reading.question ? (last ?? fallback ?? only) : undefined);
       if (target !== undefined && (reading.symptom || reading.question))
         result.concerns.push({ target, text: reading.text, question: reading.question });
-      if (reading.target !== undefined) last = reading.target;
+      if (reading.target !== undefined) {
+        last = reading.target;
+        result.remarks.push(reading.text);
+      }
     } else
       for (const request of reading.requests) {
         const target =

@@ -107,15 +107,17 @@ const VAIN_BEFORE_TO =
 // Whether the word is something to do, rather than a noun or something that was done.
 function standsAsVerb(words: readonly Word[], at: number, entry: VerbEntry): boolean {
   const before = words[at - 1];
-  const previous = before?.kind === 'word' ? before.lower : '';
+  const afterThat = /^(?:that|this)$/u.test(before?.lower ?? '') && words[at - 2]?.lower === 'after';
+  const previous = before?.kind === 'word' && !afterThat ? before.lower : '';
   const isFirst = before === undefined || before.kind === 'punct';
   if (entry.form === 'gerund')
     return isFirst || /^(?:needs?|needing|requires?|start|consider|try|by|and|please)$/u.test(previous);
   if (entry.form === 'participle') {
     if (/^(?:be|get|gets)$/u.test(previous)) return true;
     return (
-      words.slice(Math.max(0, at - 6), at).some((word) => /^(?:want|need|needs|like)$/u.test(word.lower)) &&
-      !SUBJECTS.test(previous)
+      words
+        .slice(Math.max(0, at - 6), at)
+        .some((word) => /^(?:wants?|needs?|like|would|should|must)$/u.test(word.lower)) && !SUBJECTS.test(previous)
     );
   }
   if (

@@ -130,7 +130,11 @@ export interface ApplicationStatus {
     status: SyncStatus;
     revision?: string;
     revisions?: string[];
-    comparedTo: { source?: ApplicationSource; sources?: ApplicationSource[]; destination: ApplicationSpec['destination'] };
+    comparedTo: {
+      source?: ApplicationSource;
+      sources?: ApplicationSource[];
+      destination: ApplicationSpec['destination'];
+    };
   };
   health: { status: HealthStatus; lastTransitionTime?: string };
   resources?: ResourceStatus[];

@@ -8,12 +8,13 @@ import { LAST_APPLIED_ANNOTATION, isModified, toPredicted } from './compare.ts';
 
 /** `invalid` is found by a dry run already, `refused` only when the object is really sent. */
 export type ApplyOutcome =
-  | { kind: 'applied'; message: string }
-  | { kind: 'invalid'; message: string }
-  | { kind: 'refused'; message: string };
+  { kind: 'applied'; message: string } | { kind: 'invalid'; message: string } | { kind: 'refused'; message: string };
 
 export interface ApiServer {
-  apply(target: ManifestObject, options: { dryRun: boolean; replace: boolean; upcoming: readonly ManifestObject[] }): ApplyOutcome;
+  apply(
+    target: ManifestObject,
+    options: { dryRun: boolean; replace: boolean; upcoming: readonly ManifestObject[] },
+  ): ApplyOutcome;
   ensureNamespace(name: string): void;
 }
 
@@ -119,7 +120,8 @@ function findInvalid(target: ManifestObject): string | undefined {
   }
   for (const [index, container] of containers.entries()) {
     for (const field of ['name', 'image']) {
-      if (textAt(container, field) === undefined) return `spec.template.spec.containers[${index}].${field}: Required value`;
+      if (textAt(container, field) === undefined)
+        return `spec.template.spec.containers[${index}].${field}: Required value`;
     }
   }
   const labels = textsAt(target, 'spec', 'template', 'metadata', 'labels');
@@ -157,7 +159,9 @@ function findImmutable(target: ManifestObject, live: LiveObject): string | undef
     return "spec: Forbidden: updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', 'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden";
   }
   const field = changed.find((name) => IMMUTABLE[target.kind]?.includes(name) === true);
-  return field === undefined ? undefined : `spec.${field}: Invalid value: ${JSON.stringify(wanted[field])}: field is immutable`;
+  return field === undefined
+    ? undefined
+    : `spec.${field}: Invalid value: ${JSON.stringify(wanted[field])}: field is immutable`;
 }
 
 function toGroupKind(ref: ObjectRef): string {

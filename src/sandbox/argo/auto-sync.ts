@@ -40,7 +40,11 @@ export function decideAutoSync(application: Application, facts: AutoSyncFacts): 
   if (!facts.mayAutoSync) return { kind: 'skip' };
 
   const pinned = isMultiSource(spec) ? { revisions: [...facts.revisions] } : { revision: facts.revisions[0] ?? '' };
-  const sync = { ...pinned, prune, ...(spec.syncPolicy?.syncOptions === undefined ? {} : { syncOptions: spec.syncPolicy.syncOptions }) };
+  const sync = {
+    ...pinned,
+    prune,
+    ...(spec.syncPolicy?.syncOptions === undefined ? {} : { syncOptions: spec.syncPolicy.syncOptions }),
+  };
   const retry = spec.syncPolicy?.retry ?? { limit: 5 };
   const operation: Operation = { sync, initiatedBy: { automated: true }, retry };
 
@@ -55,18 +59,26 @@ export function decideAutoSync(application: Application, facts: AutoSyncFacts): 
     const pauseMs = attempts === 0 ? 0 : Math.min(HEAL_MAX_MS, HEAL_BACKOFF_MS * HEAL_FACTOR ** (attempts - 1));
     if (facts.sinceFinishedMs < pauseMs) return { kind: 'later', simulatedMs: pauseMs - facts.sinceFinishedMs };
     const resources = differing.map(toResourceId).filter((id) => id !== undefined);
-    return { kind: 'start', operation: { ...operation, sync: { ...sync, resources, autoHealAttemptsCount: attempts + 1 } } };
+    return {
+      kind: 'start',
+      operation: { ...operation, sync: { ...sync, resources, autoHealAttemptsCount: attempts + 1 } },
+    };
   }
   const left = facts.resources.filter((resource) => resource.target !== undefined);
   if (prune && automated.allowEmpty !== true && left.length === 0 && differing.length > 0) {
-    return { kind: 'refuse', message: `Skipping sync attempt to ${facts.revisions[0] ?? ''}: auto-sync will wipe out all resources` };
+    return {
+      kind: 'refuse',
+      message: `Skipping sync attempt to ${facts.revisions[0] ?? ''}: auto-sync will wipe out all resources`,
+    };
   }
   return { kind: 'start', operation };
 }
 
 function isSameAttempt(application: Application, revisions: readonly string[]): boolean {
   const state = application.status.operationState;
-  const attempted = state?.syncResult?.revisions ?? [state?.syncResult?.revision ?? state?.operation.sync?.revision ?? ''];
+  const attempted = state?.syncResult?.revisions ?? [
+    state?.syncResult?.revision ?? state?.operation.sync?.revision ?? '',
+  ];
   if (!isSameJson(attempted, revisions)) return false;
   const { source, sources } = state?.syncResult ?? {};
   // An operation that failed before it had a result says nothing about its source.

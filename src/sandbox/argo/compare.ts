@@ -94,7 +94,12 @@ export function isModified(
   const pointers = ignore
     .filter((rule) => isRuleFor(rule, target))
     .flatMap((rule) => rule.jsonPointers ?? [])
-    .map((pointer) => pointer.split('/').slice(1).map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~')));
+    .map((pointer) =>
+      pointer
+        .split('/')
+        .slice(1)
+        .map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~')),
+    );
   const before = pointers.reduce<unknown>(without, live);
   const wanted = pointers.reduce<unknown>(without, target);
   return !isSameJson(before, applyPatch(wanted, before, pointers.reduce<unknown>(without, toLastApplied(live))));
@@ -127,7 +132,8 @@ function applyPatch(target: unknown, live: unknown, last: unknown, path: readonl
     }
     return result;
   }
-  if (Array.isArray(target) && Array.isArray(live)) return applyList(target, live, Array.isArray(last) ? last : [], path);
+  if (Array.isArray(target) && Array.isArray(live))
+    return applyList(target, live, Array.isArray(last) ? last : [], path);
   return target;
 }
 
@@ -161,7 +167,9 @@ const MERGE_KEYS = ['name', 'containerPort', 'port', 'mountPath', 'topologyKey',
 function isServerField(path: readonly string[]): boolean {
   if (path[0] === 'status') return true;
   if (path[0] !== 'metadata') return false;
-  return ['uid', 'resourceVersion', 'generation', 'creationTimestamp', 'managedFields', 'selfLink'].includes(path[1] ?? '');
+  return ['uid', 'resourceVersion', 'generation', 'creationTimestamp', 'managedFields', 'selfLink'].includes(
+    path[1] ?? '',
+  );
 }
 
 function without(value: unknown, [key, ...rest]: string[]): unknown {
@@ -192,7 +200,10 @@ export function toWave(object: ManifestObject): number {
 
 export function toHookTypes(object: ManifestObject): string[] {
   const text = textAt(object, 'metadata', 'annotations', 'argocd.argoproj.io/hook') ?? '';
-  return text.split(',').map((word) => word.trim()).filter((word) => word !== '');
+  return text
+    .split(',')
+    .map((word) => word.trim())
+    .filter((word) => word !== '');
 }
 
 /** Whether a comma list in an annotation holds this option. */

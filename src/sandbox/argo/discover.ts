@@ -49,7 +49,9 @@ export function startDiscovery(deps: DiscoveryDeps, rule: AutoDiscover): Discove
       const commit = await git.resolve(rule.repoUrl, rule.branch);
       if (commit === seen) return;
       const folders = await git.listFolders(rule.repoUrl, commit, rule.root);
-      const mine = registry.snapshot().filter((application) => application.metadata.labels?.[DISCOVERED_LABEL] === 'true');
+      const mine = registry
+        .snapshot()
+        .filter((application) => application.metadata.labels?.[DISCOVERED_LABEL] === 'true');
       for (const folder of folders) {
         if (registry.find({ namespace: controllerNamespace, name: toName(folder) }) !== undefined) continue;
         registry.create(toDraft(folder));
@@ -105,5 +107,9 @@ export function startDiscovery(deps: DiscoveryDeps, rule: AutoDiscover): Discove
 
 /** Application names are DNS labels; folders need not be. */
 function toName(folder: string): string {
-  return folder.toLowerCase().replace(/[^a-z0-9-]+/g, '-').replace(/^-+|-+$/g, '').slice(0, 63);
+  return folder
+    .toLowerCase()
+    .replace(/[^a-z0-9-]+/g, '-')
+    .replace(/^-+|-+$/g, '')
+    .slice(0, 63);
 }

@@ -80,7 +80,9 @@ export function createGitReader({ repositories, fault }: GitReaderOptions): GitR
     });
     if (result.exitCode !== 0) {
       const cause = result.stderr.trim().split('\n')[0] ?? result.ended;
-      throw new GitReadError(`rpc error: code = Unknown desc = \`git ${args[0] ?? ''}\` failed: ${cause || result.ended}`);
+      throw new GitReadError(
+        `rpc error: code = Unknown desc = \`git ${args[0] ?? ''}\` failed: ${cause || result.ended}`,
+      );
     }
     return result.stdout;
   };
@@ -106,7 +108,10 @@ export function createGitReader({ repositories, fault }: GitReaderOptions): GitR
   const listTree = (repoUrl: string, commit: CommitSha) =>
     remember(trees, `${repoUrl} ${commit}`, MAX_TREES, async () => {
       const text = await git(repoUrl, ['ls-tree', '-r', '-t', '-z', '--full-tree', commit]);
-      return text.split('\0').filter((line) => line !== '').map(toTreeEntry);
+      return text
+        .split('\0')
+        .filter((line) => line !== '')
+        .map(toTreeEntry);
     });
 
   return {
@@ -157,7 +162,14 @@ export function createGitReader({ repositories, fault }: GitReaderOptions): GitR
         .filter((name) => name !== '' && !name.includes('/'));
     },
     describe: async (repoUrl, commit) => {
-      const text = await git(repoUrl, ['show', '-s', '--format=%an <%ae>%x00%cI%x00%B', '--end-of-options', commit, '--']);
+      const text = await git(repoUrl, [
+        'show',
+        '-s',
+        '--format=%an <%ae>%x00%cI%x00%B',
+        '--end-of-options',
+        commit,
+        '--',
+      ]);
       const [author = '', date = '', message = ''] = text.split('\0');
       const tags = await git(repoUrl, ['tag', '--points-at', commit]);
       return { author, date, message: message.trim(), tags: tags.split('\n').filter((tag) => tag !== '') };
@@ -208,10 +220,11 @@ function toTreeEntry(line: string): TreeEntry {
 function splitBatch(text: string): string[] {
   const bytes = Buffer.from(text, 'utf8');
   const texts: string[] = [];
-  for (let at = 0; at < bytes.length; ) {
+  for (let at = 0; at < bytes.length;) {
     const lineEnd = bytes.indexOf(10, at);
     const size = Number(bytes.subarray(at, lineEnd).toString('utf8').split(' ')[2]);
-    if (lineEnd < 0 || !Number.isInteger(size)) throw new GitReadError('rpc error: code = Unknown desc = unreadable answer of git cat-file');
+    if (lineEnd < 0 || !Number.isInteger(size))
+      throw new GitReadError('rpc error: code = Unknown desc = unreadable answer of git cat-file');
     texts.push(bytes.subarray(lineEnd + 1, lineEnd + 1 + size).toString('utf8'));
     at = lineEnd + 1 + size + 1;
   }
@@ -219,7 +232,12 @@ function splitBatch(text: string): string[] {
 }
 
 /** Keeps the answers of a costly read; one that failed is forgotten, the oldest make room. */
-async function remember<T>(store: Map<string, Promise<T>>, key: string, limit: number, read: () => Promise<T>): Promise<T> {
+async function remember<T>(
+  store: Map<string, Promise<T>>,
+  key: string,
+  limit: number,
+  read: () => Promise<T>,
+): Promise<T> {
   const kept = store.get(key);
   if (kept !== undefined) return await kept;
   const fresh = read();

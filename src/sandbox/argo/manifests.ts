@@ -29,7 +29,10 @@ function isMatch(path: string, glob: string): boolean {
   const inner = /^\{(.*)\}$/.exec(glob);
   const patterns = inner === null ? [glob] : (inner[1] ?? '').split(',');
   return patterns.some((pattern) => {
-    const text = pattern.replace(/[.+^$()|[\]\\{}]/g, '\\$&').replaceAll('*', '.*').replaceAll('?', '.');
+    const text = pattern
+      .replace(/[.+^$()|[\]\\{}]/g, '\\$&')
+      .replaceAll('*', '.*')
+      .replaceAll('?', '.');
     return new RegExp(`^${text}$`).test(path);
   });
 }

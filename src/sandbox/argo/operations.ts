@@ -3,7 +3,14 @@ import type { Logger } from '../../lib/logger.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import type { Timeline } from '../timeline.ts';
 import { isFinal, toApplicationId, toApplicationKey } from './application.ts';
-import type { Application, ApplicationId, HistoryEntry, Operation, OperationState, RetryStrategy } from './application.ts';
+import type {
+  Application,
+  ApplicationId,
+  HistoryEntry,
+  Operation,
+  OperationState,
+  RetryStrategy,
+} from './application.ts';
 import type { ApiServer } from './apply.ts';
 import { GitReadError } from './git.ts';
 import type { Live } from './live.ts';
@@ -51,7 +58,9 @@ export function createOperations(deps: OperationsDeps): Operations {
       if (active.has(key) || registry.find(id)?.operation === undefined) return;
       active.add(key);
       begin(id)
-        .catch((error: unknown) => logger.error({ application: key, error: toErrorMessage(error) }, 'an operation broke down'))
+        .catch((error: unknown) =>
+          logger.error({ application: key, error: toErrorMessage(error) }, 'an operation broke down'),
+        )
         .finally(() => active.delete(key));
     },
   };
@@ -135,7 +144,10 @@ function createRun(deps: OperationsDeps, started: Application) {
       const finished = { ...state, phase: ended, message: text, finishedAt: timeline.stamp() };
       const history = toHistory(application, finished, timeline.stamp());
       // The end of the operation and its removal are one write: no reader sees the one without the other.
-      return { ...rest, status: { ...application.status, operationState: finished, ...(history === undefined ? {} : { history }) } };
+      return {
+        ...rest,
+        status: { ...application.status, operationState: finished, ...(history === undefined ? {} : { history }) },
+      };
     });
     deps.onFinished(id, operation);
   };
@@ -172,7 +184,8 @@ function createRun(deps: OperationsDeps, started: Application) {
         retryCount: retries + 1,
         message: `${result.message}. Retrying attempt #${retries + 1} at ${at}.`,
       }));
-      for (let waited = 0; waited < waitMs && !isTerminated(); waited += 250) await timeline.sleep(Math.min(250, waitMs - waited));
+      for (let waited = 0; waited < waitMs && !isTerminated(); waited += 250)
+        await timeline.sleep(Math.min(250, waitMs - waited));
       setState(({ finishedAt: _over, ...state }) => state);
     }
   };

@@ -51,10 +51,15 @@ export function toWindowVerdict(project: Project | undefined, application: Appli
 export function findInvalidSpec(application: Application, project: Project | undefined): string | undefined {
   const { spec } = application;
   if (project === undefined) return `Application referencing project ${spec.project} which does not exist`;
-  if (listSources(spec).length === 0) return 'spec.source.repoURL and either spec.source.path, spec.source.chart, or spec.source.ref are required';
-  const stranger = listSources(spec).find((source) => !project.sourceRepos.some((url) => url === '*' || isSameRepository(url, source.repoURL)));
-  if (stranger !== undefined) return `application repo ${stranger.repoURL} is not permitted in project '${project.name}'`;
-  if (spec.destination.server === undefined && spec.destination.name === undefined) return "Destination server missing from app spec";
+  if (listSources(spec).length === 0)
+    return 'spec.source.repoURL and either spec.source.path, spec.source.chart, or spec.source.ref are required';
+  const stranger = listSources(spec).find(
+    (source) => !project.sourceRepos.some((url) => url === '*' || isSameRepository(url, source.repoURL)),
+  );
+  if (stranger !== undefined)
+    return `application repo ${stranger.repoURL} is not permitted in project '${project.name}'`;
+  if (spec.destination.server === undefined && spec.destination.name === undefined)
+    return 'Destination server missing from app spec';
   return undefined;
 }
 
@@ -74,7 +79,13 @@ function isOpen(window: SyncWindow, nowMs: number): boolean {
 
 function isCronMinute(schedule: string, time: Date): boolean {
   const fields = schedule.trim().split(/\s+/);
-  const values = [time.getUTCMinutes(), time.getUTCHours(), time.getUTCDate(), time.getUTCMonth() + 1, time.getUTCDay()];
+  const values = [
+    time.getUTCMinutes(),
+    time.getUTCHours(),
+    time.getUTCDate(),
+    time.getUTCMonth() + 1,
+    time.getUTCDay(),
+  ];
   return fields.length === 5 && fields.every((field, index) => isCronMatch(field, values[index] ?? 0));
 }
 

@@ -76,7 +76,9 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
     wanted.delete(key);
     busy.add(key);
     reconcile(next.id, next.level)
-      .catch((error: unknown) => logger.error({ application: key, error: toErrorMessage(error) }, 'a reconcile broke down'))
+      .catch((error: unknown) =>
+        logger.error({ application: key, error: toErrorMessage(error) }, 'a reconcile broke down'),
+      )
       .finally(() => {
         busy.delete(key);
         if (wanted.has(key)) timeline.after(QUEUE_MS, () => start(key));
@@ -93,9 +95,13 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
     const asked = application.metadata.annotations?.[REFRESH_ANNOTATION];
     const { refresh } = faults.get();
     if (asked !== undefined && refresh === 'never_returns') return;
-    const effective: CompareLevel = asked === undefined || refresh === 'old_revision' ? (asked === undefined ? level : 1) : 3;
+    const effective: CompareLevel =
+      asked === undefined || refresh === 'old_revision' ? (asked === undefined ? level : 1) : 3;
     const invalid = findInvalidSpec(application, deps.findProject(application.spec.project));
-    const loaded = invalid === undefined ? await load(application, effective) : { kind: 'failed' as const, type: 'InvalidSpecError', message: invalid };
+    const loaded =
+      invalid === undefined
+        ? await load(application, effective)
+        : { kind: 'failed' as const, type: 'InvalidSpecError', message: invalid };
     if (loaded.kind === 'quiet') {
       scheduleRetry(id);
       return;
@@ -113,7 +119,8 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
     if (decided?.operation !== undefined) deps.operations.pickUp(id);
   };
 
-  type Loaded = { kind: 'loaded'; targets: Targets } | { kind: 'failed'; type: string; message: string } | { kind: 'quiet' };
+  type Loaded =
+    { kind: 'loaded'; targets: Targets } | { kind: 'failed'; type: string; message: string } | { kind: 'quiet' };
 
   const load = async (application: Application, level: CompareLevel): Promise<Loaded> => {
     const key = `${toApplicationKey(toApplicationId(application))} ${application.metadata.uid} ${JSON.stringify(listSources(application.spec))}`;
@@ -138,7 +145,10 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
 
   const finishDeletion = (application: Application) => {
     const id = toApplicationId(application);
-    const left = application.metadata.finalizers?.some((name) => name.startsWith(CASCADE_FINALIZER)) === true ? deps.live.listManaged(application) : [];
+    const left =
+      application.metadata.finalizers?.some((name) => name.startsWith(CASCADE_FINALIZER)) === true
+        ? deps.live.listManaged(application)
+        : [];
     for (const object of left) cluster.delete(toObjectRef(object));
     if (left.length === 0) registry.remove(id);
     else timeline.after(500, () => request(id, 1));
@@ -206,12 +216,18 @@ function withComparison(
 ): Application {
   const stamp = deps.timeline.stamp();
   const resources = deps.live.compare(application, targets.objects);
-  const revisions = isMultiSource(application.spec) ? { revisions: targets.revisions } : { revision: targets.revisions[0] ?? '' };
+  const revisions = isMultiSource(application.spec)
+    ? { revisions: targets.revisions }
+    : { revision: targets.revisions[0] ?? '' };
   const { destination } = application.spec;
   const images = toImages(deps, application);
   const status: ApplicationStatus = {
     ...application.status,
-    sync: { status: toSyncStatus(resources), ...revisions, comparedTo: { ...toSourceFields(application), destination } },
+    sync: {
+      status: toSyncStatus(resources),
+      ...revisions,
+      comparedTo: { ...toSourceFields(application), destination },
+    },
     health: toHealthField(application, resources, deps.missingRule, stamp),
     resources: resources.map(toResourceStatus).filter((resource) => resource !== undefined),
     sourceType: 'Directory',
@@ -240,7 +256,11 @@ function withComparison(
   return { ...result, operation: decision.operation, status: rest };
 }
 
-function withFailure(deps: ReconcilerDeps, application: Application, failure: { type: string; message: string }): Application {
+function withFailure(
+  deps: ReconcilerDeps,
+  application: Application,
+  failure: { type: string; message: string },
+): Application {
   const stamp = deps.timeline.stamp();
   const sources = listSources(application.spec);
   const raw = isMultiSource(application.spec)
@@ -291,7 +311,10 @@ function withoutRefresh(application: Application, asked: string): Application {
   // A harder refresh asked for meanwhile stays for the next round.
   if (annotations[REFRESH_ANNOTATION] !== asked) return application;
   const { [REFRESH_ANNOTATION]: _done, ...others } = annotations;
-  return { ...application, metadata: { ...metadata, ...(Object.keys(others).length > 0 ? { annotations: others } : {}) } };
+  return {
+    ...application,
+    metadata: { ...metadata, ...(Object.keys(others).length > 0 ? { annotations: others } : {}) },
+  };
 }
 
 /** Images of everything that is live, pods included. */
@@ -307,7 +330,8 @@ function toImages(deps: ReconcilerDeps, application: Application): string[] {
     }
   };
   for (const object of deps.live.listManaged(application)) {
-    for (const container of listAt(object, 'spec', 'template', 'spec', 'containers')) images.add(textAt(container, 'image') ?? '');
+    for (const container of listAt(object, 'spec', 'template', 'spec', 'containers'))
+      images.add(textAt(container, 'image') ?? '');
     visit(object.metadata.uid, 0);
   }
   return [...images].filter((image) => image !== '').sort();

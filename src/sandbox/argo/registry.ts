@@ -70,8 +70,7 @@ export function createRegistry({ timeline, random, lagMs, controllerNamespace }:
 
   return {
     find: (id) => stored.get(toApplicationKey(id)),
-    list: () =>
-      [...seen.values()].sort((a, b) => (toSortKey(a) < toSortKey(b) ? -1 : 1)),
+    list: () => [...seen.values()].sort((a, b) => (toSortKey(a) < toSortKey(b) ? -1 : 1)),
     create: ({ metadata, spec }) => {
       const { name, namespace, labels, annotations, finalizers } = metadata;
       const application: Application = {

@@ -11,9 +11,7 @@ import { hasOption, toHookTypes } from './compare.ts';
 import type { SyncPlan, SyncTask } from './sync-tasks.ts';
 
 export type SyncOutcome =
-  | { kind: 'succeeded'; message: string }
-  | { kind: 'failed'; message: string }
-  | { kind: 'terminated' };
+  { kind: 'succeeded'; message: string } | { kind: 'failed'; message: string } | { kind: 'terminated' };
 
 interface SyncRunDeps {
   cluster: Cluster;
@@ -33,7 +31,8 @@ export async function runSync(deps: SyncRunDeps, plan: SyncPlan, operation: Sync
   const run = createRun(deps, plan, operation);
   const invalid = run.validate();
   if (invalid !== undefined) return invalid;
-  for (const live of plan.skippedPrunes) run.note(live, { status: 'PruneSkipped', message: 'ignored (requires pruning)' });
+  for (const live of plan.skippedPrunes)
+    run.note(live, { status: 'PruneSkipped', message: 'ignored (requires pruning)' });
   for (const [index, group] of plan.groups.entries()) {
     if (index > 0 && operation.dryRun !== true) await deps.timeline.sleep(WAVE_PAUSE_MS);
     if (deps.isTerminated()) return await run.terminate();
@@ -42,7 +41,8 @@ export async function runSync(deps: SyncRunDeps, plan: SyncPlan, operation: Sync
     if (operation.dryRun === true || !(plan.isMultiStep || group.some((task) => task.isHook))) continue;
     const ended = await run.waitFor(group);
     if (ended === 'terminated') return await run.terminate();
-    if (ended !== undefined) return await run.fail(`one or more synchronization tasks completed unsuccessfully, reason: ${ended}`);
+    if (ended !== undefined)
+      return await run.fail(`one or more synchronization tasks completed unsuccessfully, reason: ${ended}`);
   }
   const done = plan.groups.length === 0 ? 'no more tasks' : 'all tasks run';
   return { kind: 'succeeded', message: `successfully synced (${done})` };
@@ -183,7 +183,16 @@ function createRun(deps: SyncRunDeps, plan: SyncPlan, operation: SyncOperation) 
   };
 }
 
-const KIND_ORDER = ['Namespace', 'CustomResourceDefinition', 'ResourceQuota', 'ServiceAccount', 'Secret', 'ConfigMap', 'PersistentVolumeClaim', 'Service'];
+const KIND_ORDER = [
+  'Namespace',
+  'CustomResourceDefinition',
+  'ResourceQuota',
+  'ServiceAccount',
+  'Secret',
+  'ConfigMap',
+  'PersistentVolumeClaim',
+  'Service',
+];
 
 function toRank(task: SyncTask): number {
   if (task.target === undefined) return -1;
@@ -193,7 +202,10 @@ function toRank(task: SyncTask): number {
 
 function toDeletePolicy(hook: ManifestObject): string[] {
   const text = textAt(hook, 'metadata', 'annotations', 'argocd.argoproj.io/hook-delete-policy');
-  const policies = (text ?? '').split(',').map((word) => word.trim()).filter((word) => word !== '');
+  const policies = (text ?? '')
+    .split(',')
+    .map((word) => word.trim())
+    .filter((word) => word !== '');
   return policies.length > 0 ? policies : ['BeforeHookCreation'];
 }
 

@@ -44,7 +44,9 @@ export function planSync(resources: readonly ComparedResource[], operation: Sync
   return {
     groups,
     failureHooks: hooks.filter((task) => task.phase === 'SyncFail'),
-    skippedPrunes: extra.filter((resource) => !mayPrune(resource)).flatMap((resource) => (resource.live === undefined ? [] : [resource.live])),
+    skippedPrunes: extra
+      .filter((resource) => !mayPrune(resource))
+      .flatMap((resource) => (resource.live === undefined ? [] : [resource.live])),
     isMultiStep: groups.length > 1,
   };
 }
@@ -66,7 +68,11 @@ function toHookTasks(resource: ComparedResource): SyncTask[] {
 }
 
 /** What came last goes first: the waves of pruned objects are turned round. */
-function toPruneTasks(extra: readonly ComparedResource[], operation: SyncOperation, applies: readonly SyncTask[]): SyncTask[] {
+function toPruneTasks(
+  extra: readonly ComparedResource[],
+  operation: SyncOperation,
+  applies: readonly SyncTask[],
+): SyncTask[] {
   const waves = [...new Set(extra.map(toWaveOf))].sort((a, b) => a - b);
   const lastWave = Math.max(0, ...applies.map((task) => task.wave), ...waves) + 1;
   const isLast = operation.syncOptions?.includes('PruneLast=true') === true;

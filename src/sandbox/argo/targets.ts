@@ -17,7 +17,10 @@ export interface Targets {
 
 export interface TargetLoader {
   /** Throws GitReadError with the text of a ComparisonError. */
-  load(application: Application, at?: Pick<SyncOperation, 'revision' | 'revisions' | 'sourcePositions'>): Promise<Targets>;
+  load(
+    application: Application,
+    at?: Pick<SyncOperation, 'revision' | 'revisions' | 'sourcePositions'>,
+  ): Promise<Targets>;
 }
 
 interface TargetLoaderDeps {
@@ -29,7 +32,9 @@ interface TargetLoaderDeps {
 export function createTargetLoader({ git, controllerNamespace }: TargetLoaderDeps): TargetLoader {
   const read = async (source: ApplicationSource, revision: string) => {
     if (source.chart !== undefined) {
-      throw new GitReadError('rpc error: code = Unimplemented desc = the sandbox renders directories of manifests, not Helm charts');
+      throw new GitReadError(
+        'rpc error: code = Unimplemented desc = the sandbox renders directories of manifests, not Helm charts',
+      );
     }
     const commit = await git.resolve(source.repoURL, revision);
     // A source that is only referred to by others brings no objects of its own.
@@ -70,12 +75,18 @@ export function createTargetLoader({ git, controllerNamespace }: TargetLoaderDep
 }
 
 /** The revision fields of a status: one for a single source, a list for several. */
-export function toRevisionFields(application: Application, revisions: readonly string[]): { revision: string; revisions?: string[] } {
+export function toRevisionFields(
+  application: Application,
+  revisions: readonly string[],
+): { revision: string; revisions?: string[] } {
   if ((application.spec.sources?.length ?? 0) > 0) return { revision: '', revisions: [...revisions] };
   return { revision: revisions[0] ?? '' };
 }
 
-export function toSourceFields(application: Application): { source?: ApplicationSource; sources?: ApplicationSource[] } {
+export function toSourceFields(application: Application): {
+  source?: ApplicationSource;
+  sources?: ApplicationSource[];
+} {
   if ((application.spec.sources?.length ?? 0) > 0) return { sources: application.spec.sources ?? [] };
   return application.spec.source === undefined ? {} : { source: application.spec.source };
 }

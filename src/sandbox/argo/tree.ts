@@ -147,7 +147,9 @@ function toInfo(object: LiveObject): { name: string; value: string }[] {
   }
   if (object.kind !== 'Pod') return [];
   const statuses = listAt(object, 'status', 'containerStatuses');
-  const ready = statuses.filter((status) => numberAt(status, 'restartCount') !== undefined && isReadyStatus(status)).length;
+  const ready = statuses.filter(
+    (status) => numberAt(status, 'restartCount') !== undefined && isReadyStatus(status),
+  ).length;
   const restarts = statuses.reduce((sum: number, status) => sum + (numberAt(status, 'restartCount') ?? 0), 0);
   const node = textAt(object, 'spec', 'nodeName');
   return [
@@ -165,9 +167,12 @@ function isReadyStatus(status: unknown): boolean {
 /** The word `kubectl get pods` shows in its STATUS column. */
 function toStatusReason(pod: LiveObject): string {
   if (pod.metadata.deletionTimestamp !== undefined) return 'Terminating';
-  const init = listAt(pod, 'status', 'initContainerStatuses').find((status) => textAt(status, 'state', 'waiting', 'reason') !== undefined);
+  const init = listAt(pod, 'status', 'initContainerStatuses').find(
+    (status) => textAt(status, 'state', 'waiting', 'reason') !== undefined,
+  );
   const initReason = textAt(init, 'state', 'waiting', 'reason');
-  if (initReason !== undefined && initReason !== 'PodInitializing' && initReason !== 'ContainerCreating') return `Init:${initReason}`;
+  if (initReason !== undefined && initReason !== 'PodInitializing' && initReason !== 'ContainerCreating')
+    return `Init:${initReason}`;
   for (const status of listAt(pod, 'status', 'containerStatuses')) {
     const reason = textAt(status, 'state', 'waiting', 'reason') ?? textAt(status, 'state', 'terminated', 'reason');
     if (reason !== undefined) return reason;

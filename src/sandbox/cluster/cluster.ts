@@ -208,7 +208,14 @@ function toLiveObject(
 
 function toOwnerReference(owner: LiveObject) {
   const { apiVersion, kind } = owner;
-  return { apiVersion, kind, name: owner.metadata.name, uid: owner.metadata.uid, controller: true, blockOwnerDeletion: true };
+  return {
+    apiVersion,
+    kind,
+    name: owner.metadata.name,
+    uid: owner.metadata.uid,
+    controller: true,
+    blockOwnerDeletion: true,
+  };
 }
 
 function isSameSpec(a: ManifestObject, b: ManifestObject): boolean {

@@ -109,12 +109,15 @@ export function createAccess(options: AccessOptions): Access {
       const bearer = /^Bearer (.+)$/.exec(request.headers.authorization ?? '')?.[1] ?? '';
       // What does not even look like a JWT is skipped without a word.
       const isJwt = bearer.split('.').length === 3;
-      const message = isJwt ? 'invalid session: token signature is invalid: signature is invalid' : 'no session information';
+      const message = isJwt
+        ? 'invalid session: token signature is invalid: signature is invalid'
+        : 'no session information';
       throw new GatewayError(GRPC.unauthenticated, message);
     },
     logIn: (username, password) => {
       const failed = failures.get(username);
-      const isBlocked = failed !== undefined && failed.count >= MAX_FAILURES && clock.now() - failed.lastMs < FAILURE_WINDOW_MS;
+      const isBlocked =
+        failed !== undefined && failed.count >= MAX_FAILURES && clock.now() - failed.lastMs < FAILURE_WINDOW_MS;
       const account = accounts.find((other) => other.name === username && other.password !== undefined);
       if (isBlocked || account?.password === undefined || !isSameSecret(account.password, password)) {
         if (!isBlocked) failures.set(username, { count: (failed?.count ?? 0) + 1, lastMs: clock.now() });
@@ -122,7 +125,14 @@ export function createAccess(options: AccessOptions): Access {
       }
       failures.delete(username);
       const iat = Math.floor(clock.now() / 1000);
-      const claims = { sub: account.name, iss: 'argocd', iat, nbf: iat, exp: iat + SESSION_SECONDS, jti: randomBytes(8).toString('hex') };
+      const claims = {
+        sub: account.name,
+        iss: 'argocd',
+        iat,
+        nbf: iat,
+        exp: iat + SESSION_SECONDS,
+        jti: randomBytes(8).toString('hex'),
+      };
       const body = `${encode({ alg: 'HS256', typ: 'JWT' })}.${encode(claims)}`;
       return `${body}.${sign(body)}`;
     },
@@ -130,7 +140,9 @@ export function createAccess(options: AccessOptions): Access {
     enforce,
     getApplication: (account, action, { name, appNamespace, project }) => {
       const namespace = appNamespace === undefined || appNamespace === '' ? controllerNamespace : appNamespace;
-      const isEnabled = namespace === controllerNamespace || options.applicationNamespaces.some((pattern) => isMatch(namespace, pattern));
+      const isEnabled =
+        namespace === controllerNamespace ||
+        options.applicationNamespaces.some((pattern) => isMatch(namespace, pattern));
       const application = isEnabled ? registry.find({ namespace, name }) : undefined;
       if (project === undefined || project === '') {
         // Missing, hidden and not enabled look the same to someone who names no project.

@@ -7,7 +7,12 @@ import { mergePatch } from '../json.ts';
 import type { Backend } from './backend.ts';
 import { GatewayError, GRPC, parseBody } from './gateway.ts';
 
-const refSchema = z.object({ group: z.string().default(''), kind: z.string(), namespace: z.string().default(''), name: z.string() });
+const refSchema = z.object({
+  group: z.string().default(''),
+  kind: z.string(),
+  namespace: z.string().default(''),
+  name: z.string(),
+});
 const patchSchema = refSchema.extend({ patch: z.record(z.string(), z.unknown()) });
 const disturbSchema = refSchema.extend({
   behaviour: z.enum(['healthy', 'slow', 'crash', 'oom', 'pull_failure', 'flapping', 'never_ready']),
@@ -21,7 +26,8 @@ export function registerAdmin(app: FastifyInstance, backend: Backend): void {
   const { cluster, faults } = backend;
   const find = (ref: z.infer<typeof refSchema>) => {
     const object = cluster.find(ref);
-    if (object === undefined) throw new GatewayError(GRPC.notFound, `${ref.kind} ${ref.namespace}/${ref.name} is not in the cluster`);
+    if (object === undefined)
+      throw new GatewayError(GRPC.notFound, `${ref.kind} ${ref.namespace}/${ref.name} is not in the cluster`);
     return object;
   };
 
@@ -31,7 +37,8 @@ export function registerAdmin(app: FastifyInstance, backend: Backend): void {
     const isLocal = peer === '127.0.0.1' || peer === '::1' || peer === '::ffff:127.0.0.1';
     // A page in a browser can reach loopback through a name of its own; the Host header gives it away.
     const isNamedLocal = /^(127\.0\.0\.1|localhost|\[::1\])(:\d+)?$/.test(request.headers.host ?? '');
-    if (!isLocal || !isNamedLocal) throw new GatewayError(GRPC.permissionDenied, 'the sandbox is steered from its own machine only');
+    if (!isLocal || !isNamedLocal)
+      throw new GatewayError(GRPC.permissionDenied, 'the sandbox is steered from its own machine only');
   });
 
   app.get('/sandbox/faults', () => faults.get());

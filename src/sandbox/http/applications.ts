@@ -50,8 +50,12 @@ export function registerApplications(app: FastifyInstance, backend: Backend): vo
     const list = { metadata: { resourceVersion: registry.version() }, items };
     if (fields === undefined || fields === '') return list;
     if (fields.startsWith('-')) return selectFields(list, fields);
-    const allowed = fields.split(',').filter((field) => LIST_FIELDS.some((known) => field === known || field.startsWith(`${known}.`)));
-    const renamed = allowed.some((field) => field.includes('operationState.operation')) ? { ...list, items: items.map(withSyncResult) } : list;
+    const allowed = fields
+      .split(',')
+      .filter((field) => LIST_FIELDS.some((known) => field === known || field.startsWith(`${known}.`)));
+    const renamed = allowed.some((field) => field.includes('operationState.operation'))
+      ? { ...list, items: items.map(withSyncResult) }
+      : list;
     return selectFields(renamed, ['metadata.resourceVersion', ...allowed].join(','));
   });
 
@@ -81,7 +85,11 @@ export function registerApplications(app: FastifyInstance, backend: Backend): vo
     const revisions = queryTexts(request, 'revisions');
     const sourcePositions = queryTexts(request, 'sourcePositions').map(Number);
     try {
-      const targets = await backend.loader.load(application, { ...(revision === undefined ? {} : { revision }), revisions, sourcePositions });
+      const targets = await backend.loader.load(application, {
+        ...(revision === undefined ? {} : { revision }),
+        revisions,
+        sourcePositions,
+      });
       return {
         manifests: targets.objects.map((object) => JSON.stringify(object)),
         revision: targets.revisions[0] ?? '',
@@ -113,7 +121,8 @@ export function registerApplications(app: FastifyInstance, backend: Backend): vo
     const application = load(request);
     const project = backend.projects.find((other) => other.name === application.spec.project);
     const verdict = toWindowVerdict(project, application, backend.timeline.now());
-    const windows = (list: typeof verdict.active) => (list.length === 0 ? {} : list.map((window) => ({ ...window, manualSync: window.manualSync === true })));
+    const windows = (list: typeof verdict.active) =>
+      list.length === 0 ? {} : list.map((window) => ({ ...window, manualSync: window.manualSync === true }));
     return {
       ...(verdict.active.length > 0 ? { activeWindows: windows(verdict.active) } : {}),
       ...(verdict.assigned.length > 0 ? { assignedWindows: windows(verdict.assigned) } : {}),
@@ -127,9 +136,9 @@ export function registerApplications(app: FastifyInstance, backend: Backend): vo
     const uid = queryText(request, 'resourceUID') ?? '';
     if (resourceName === '' && uid === '') return toEventList(backend, application.metadata.uid);
     const namespace = queryText(request, 'resourceNamespace') ?? '';
-    const node = backend.trees.get(application).nodes.find(
-      (other) => other.name === resourceName && other.uid === uid && (other.namespace ?? '') === namespace,
-    );
+    const node = backend.trees
+      .get(application)
+      .nodes.find((other) => other.name === resourceName && other.uid === uid && (other.namespace ?? '') === namespace);
     if (node === undefined) {
       throw new GatewayError(
         GRPC.invalidArgument,
@@ -149,20 +158,37 @@ export function registerApplications(app: FastifyInstance, backend: Backend): vo
 
 export function getProject(request: FastifyRequest): string | undefined {
   const names = [...queryTexts(request, 'project'), ...queryTexts(request, 'projects')].filter((name) => name !== '');
-  if (names.length > 1) throw new GatewayError(GRPC.invalidArgument, 'multiple projects specified - the get endpoint accepts either zero or one project');
+  if (names.length > 1)
+    throw new GatewayError(
+      GRPC.invalidArgument,
+      'multiple projects specified - the get endpoint accepts either zero or one project',
+    );
   return names[0];
 }
 
 /** Filters of lists and streams. */
-export function isWanted(backend: Backend, account: SandboxAccount, application: Application, request: FastifyRequest): boolean {
+export function isWanted(
+  backend: Backend,
+  account: SandboxAccount,
+  application: Application,
+  request: FastifyRequest,
+): boolean {
   const { name, namespace, labels = {} } = application.metadata;
-  const projects = [...queryTexts(request, 'projects'), ...queryTexts(request, 'project')].filter((project) => project !== '');
+  const projects = [...queryTexts(request, 'projects'), ...queryTexts(request, 'project')].filter(
+    (project) => project !== '',
+  );
   const wantedName = queryText(request, 'name') ?? '';
   const wantedNamespace = queryText(request, 'appNamespace') ?? '';
   const repo = queryText(request, 'repo') ?? '';
-  const object = namespace === backend.controllerNamespace ? `${application.spec.project}/${name}` : `${application.spec.project}/${namespace}/${name}`;
+  const object =
+    namespace === backend.controllerNamespace
+      ? `${application.spec.project}/${name}`
+      : `${application.spec.project}/${namespace}/${name}`;
   // Asked for by name without a namespace, only the control plane's own namespace is meant.
-  const wantsHere = wantedNamespace !== '' ? namespace === wantedNamespace : wantedName === '' || namespace === backend.controllerNamespace;
+  const wantsHere =
+    wantedNamespace !== ''
+      ? namespace === wantedNamespace
+      : wantedName === '' || namespace === backend.controllerNamespace;
   return (
     (wantedName === '' || wantedName === name) &&
     wantsHere &&
@@ -213,7 +239,12 @@ export function withHealth(backend: Backend, application: Application): Applicat
  * Puts the refresh annotation on the Application and answers when a reconcile has taken it away again. There is no
  * time limit, as in Argo CD: the caller has to give up by itself.
  */
-async function refresh(backend: Backend, application: Application, mode: 'normal' | 'hard', request: FastifyRequest): Promise<Application> {
+async function refresh(
+  backend: Backend,
+  application: Application,
+  mode: 'normal' | 'hard',
+  request: FastifyRequest,
+): Promise<Application> {
   const { registry } = backend;
   const key = toApplicationKey(toApplicationId(application));
   return await new Promise<Application>((resolve, reject) => {
@@ -221,7 +252,9 @@ async function refresh(backend: Backend, application: Application, mode: 'normal
     const unsubscribe = registry.onChange(({ type, application: changed }) => {
       if (toApplicationKey(toApplicationId(changed)) !== key) return;
       if (type === 'DELETED') {
-        finish(() => reject(new GatewayError(GRPC.notFound, `applications.argoproj.io "${application.metadata.name}" not found`)));
+        finish(() =>
+          reject(new GatewayError(GRPC.notFound, `applications.argoproj.io "${application.metadata.name}" not found`)),
+        );
         return;
       }
       const isDone = changed.metadata.annotations?.[REFRESH_ANNOTATION] === undefined;
@@ -250,7 +283,11 @@ async function loadTargets(backend: Backend, application: Application) {
   }
 }
 
-function toManagedResource(target: Parameters<typeof toPredicted>[0] | undefined, live: LiveObject | undefined, modified: boolean) {
+function toManagedResource(
+  target: Parameters<typeof toPredicted>[0] | undefined,
+  live: LiveObject | undefined,
+  modified: boolean,
+) {
   const object = target ?? live;
   const ref = object === undefined ? { group: '', kind: '', namespace: '', name: '' } : toObjectRef(object);
   const text = (value: unknown) => (value === undefined ? 'null' : JSON.stringify(hideSecrets(value)));
@@ -275,12 +312,17 @@ function hideSecrets(value: unknown): unknown {
   if (recordAt(value)['kind'] !== 'Secret') return value;
   const mask = (field: string) => {
     const data = textsAt(value, field);
-    return Object.keys(data).length === 0 ? {} : { [field]: Object.fromEntries(Object.keys(data).map((key) => [key, '++++++++'])) };
+    return Object.keys(data).length === 0
+      ? {}
+      : { [field]: Object.fromEntries(Object.keys(data).map((key) => [key, '++++++++'])) };
   };
   return { ...recordAt(value), ...mask('data'), ...mask('stringData') };
 }
 
-function isSelected(request: FastifyRequest, item: { name: string; namespace?: string; version: string; group?: string; kind: string }): boolean {
+function isSelected(
+  request: FastifyRequest,
+  item: { name: string; namespace?: string; version: string; group?: string; kind: string },
+): boolean {
   const matches = (name: string, value: string) => {
     const wanted = queryText(request, name) ?? '';
     return wanted === '' || wanted === value;
@@ -308,10 +350,17 @@ export function getNode(backend: Backend, application: Application, ref: ObjectR
   const node = backend.trees
     .get(application)
     .nodes.find(
-      (other) => (other.group ?? '') === ref.group && other.kind === ref.kind && other.name === ref.name && (other.namespace ?? '') === ref.namespace,
+      (other) =>
+        (other.group ?? '') === ref.group &&
+        other.kind === ref.kind &&
+        other.name === ref.name &&
+        (other.namespace ?? '') === ref.namespace,
     );
   if (node !== undefined) return node;
-  throw new GatewayError(GRPC.invalidArgument, `${ref.kind} ${ref.group} ${ref.name} not found as part of application ${application.metadata.name}`);
+  throw new GatewayError(
+    GRPC.invalidArgument,
+    `${ref.kind} ${ref.group} ${ref.name} not found as part of application ${application.metadata.name}`,
+  );
 }
 
 function toEventList(backend: Backend, uid: string) {
@@ -325,4 +374,3 @@ function withSyncResult(application: Application): unknown {
   const operation = { ...operationState.operation, sync: operationState.syncResult };
   return { ...application, status: { ...application.status, operationState: { ...operationState, operation } } };
 }
-

@@ -1,5 +1,6 @@
 import type { Clock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
+import type { ActionOutcome, ResourceAction } from '../argo/actions.ts';
 import type { Application } from '../argo/application.ts';
 import type { GitReader, SandboxRepository } from '../argo/git.ts';
 import type { Live } from '../argo/live.ts';
@@ -41,15 +42,6 @@ export interface Backend {
   runAction(application: Application, uid: string, action: string, parameters: Record<string, string>): ActionOutcome;
   listActions(uid: string): ResourceAction[];
 }
-
-export interface ResourceAction {
-  name: string;
-  disabled?: boolean;
-  displayName?: string;
-  params?: { name: string }[];
-}
-
-export type ActionOutcome = { kind: 'done' } | { kind: 'unknown' } | { kind: 'refused'; message: string };
 
 export interface WebhookSecrets {
   github?: string;

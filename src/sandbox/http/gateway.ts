@@ -94,7 +94,10 @@ export function parseBody<T>(request: FastifyRequest, schema: z.ZodType<T>): T {
   const [issue] = parsed.error.issues;
   const field = issue?.path.join('.') ?? '';
   const wanted = issue?.code === 'invalid_type' ? issue.expected : (issue?.message ?? 'another type');
-  throw new GatewayError(GRPC.invalidArgument, `json: cannot unmarshal value into Go struct field .${field} of type ${wanted}`);
+  throw new GatewayError(
+    GRPC.invalidArgument,
+    `json: cannot unmarshal value into Go struct field .${field} of type ${wanted}`,
+  );
 }
 
 /** Keeps, or with a leading dash drops, the comma-separated dotted paths. Lists are walked through. */

@@ -33,7 +33,10 @@ function sendLogs(backend: Backend, request: FastifyRequest, reply: FastifyReply
   access.enforce(account, 'logs', 'get', `${application.spec.project}/${application.metadata.name}`);
   const pods = findPods(backend, application, request, podName);
   if (pods.length > MAX_PODS) {
-    throw new GatewayError(GRPC.invalidArgument, 'Max pods to view logs are reached. Please provide more granular query');
+    throw new GatewayError(
+      GRPC.invalidArgument,
+      'Max pods to view logs are reached. Please provide more granular query',
+    );
   }
   if (pods.length === 0) {
     // No pod is no error: the answer is simply empty.
@@ -76,7 +79,12 @@ function toEntry({ atMs, content, podName }: LogItem) {
 }
 
 /** Pods named, or under the resource named, or all of them. */
-function findPods(backend: Backend, application: Application, request: FastifyRequest, podName: string | undefined): TreeNode[] {
+function findPods(
+  backend: Backend,
+  application: Application,
+  request: FastifyRequest,
+  podName: string | undefined,
+): TreeNode[] {
   const { nodes } = backend.trees.get(application);
   const namespace = queryText(request, 'namespace') ?? '';
   const wanted = podName ?? queryText(request, 'podName') ?? '';
@@ -106,7 +114,9 @@ function toContainer(backend: Backend, pod: TreeNode, request: FastifyRequest): 
 /** Lines of one container. What Kubernetes has against it comes as a line, for want of a better place. */
 function readPod(backend: Backend, pod: TreeNode, request: FastifyRequest): LogLine[] {
   const live = backend.cluster.findByUid(pod.uid);
-  const names = [...listAt(live, 'spec', 'containers'), ...listAt(live, 'spec', 'initContainers')].map((item) => textAt(item, 'name') ?? '');
+  const names = [...listAt(live, 'spec', 'containers'), ...listAt(live, 'spec', 'initContainers')].map(
+    (item) => textAt(item, 'name') ?? '',
+  );
   const asked = queryText(request, 'container') ?? '';
   const atMs = backend.timeline.now();
   const complain = (content: string): LogLine[] => [{ atMs, content }];
@@ -121,7 +131,7 @@ function readPod(backend: Backend, pod: TreeNode, request: FastifyRequest): LogL
   if (isPrevious) return complain(`previous terminated container "${container}" in pod "${pod.name}" not found`);
   const status = listAt(live, 'status', 'containerStatuses').find((item) => textAt(item, 'name') === container);
   const reason = textAt(status, 'state', 'waiting', 'reason') ?? 'ContainerCreating';
-  const why = reason === 'ErrImagePull' || reason === 'ImagePullBackOff' ? "trying and failing to pull image" : reason;
+  const why = reason === 'ErrImagePull' || reason === 'ImagePullBackOff' ? 'trying and failing to pull image' : reason;
   return complain(`container "${container}" in pod "${pod.name}" is waiting to start: ${why}`);
 }
 

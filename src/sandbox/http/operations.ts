@@ -14,7 +14,12 @@ import { applicationSchema, specSchema, syncSchema } from './messages.ts';
 // The writing half of /api/v1/applications. Bodies bind everything here: query parameters of POST routes are not read.
 
 const where = { appNamespace: z.string().optional(), project: z.string().optional() };
-const rollbackSchema = z.object({ ...where, id: z.number().int(), prune: z.boolean().optional(), dryRun: z.boolean().optional() });
+const rollbackSchema = z.object({
+  ...where,
+  id: z.number().int(),
+  prune: z.boolean().optional(),
+  dryRun: z.boolean().optional(),
+});
 const patchSchema = z.object({ ...where, patch: z.string(), patchType: z.enum(['merge', 'json']).optional() });
 
 export function registerOperations(app: FastifyInstance, backend: Backend): void {
@@ -40,9 +45,17 @@ export function registerOperations(app: FastifyInstance, backend: Backend): void
       const message = `application ${application.metadata.name} does not have deployment id '${body.id}' in history`;
       throw new GatewayError(GRPC.invalidArgument, message);
     }
-    const pinned = entry.revisions === undefined ? { revision: entry.revision } : { revisions: entry.revisions, sourcePositions: entry.revisions.map((_, index) => index + 1) };
+    const pinned =
+      entry.revisions === undefined
+        ? { revision: entry.revision }
+        : { revisions: entry.revisions, sourcePositions: entry.revisions.map((_, index) => index + 1) };
     return setOperation(backend, application, {
-      sync: { ...pinned, ...(body.prune === undefined ? {} : { prune: body.prune }), ...(body.dryRun === undefined ? {} : { dryRun: body.dryRun }), syncStrategy: { apply: {} } },
+      sync: {
+        ...pinned,
+        ...(body.prune === undefined ? {} : { prune: body.prune }),
+        ...(body.dryRun === undefined ? {} : { dryRun: body.dryRun }),
+        syncStrategy: { apply: {} },
+      },
       initiatedBy: { username: account.name },
     });
   });
@@ -75,7 +88,8 @@ export function registerOperations(app: FastifyInstance, backend: Backend): void
       throw new GatewayError(GRPC.invalidArgument, message);
     }
     const existing = registry.find({ namespace, name });
-    if (existing === undefined) return registry.create({ metadata: { ...draft.metadata, namespace }, spec: draft.spec });
+    if (existing === undefined)
+      return registry.create({ metadata: { ...draft.metadata, namespace }, spec: draft.spec });
     if (JSON.stringify(existing.spec) === JSON.stringify(draft.spec)) return existing;
     if (!queryFlag(request, 'upsert')) {
       const message = 'existing application spec is different, use upsert flag to force update';
@@ -125,7 +139,12 @@ export function registerOperations(app: FastifyInstance, backend: Backend): void
   });
 }
 
-async function startSync(backend: Backend, account: SandboxAccount, application: Application, body: z.infer<typeof syncSchema>): Promise<Application> {
+async function startSync(
+  backend: Backend,
+  account: SandboxAccount,
+  application: Application,
+  body: z.infer<typeof syncSchema>,
+): Promise<Application> {
   const { spec } = application;
   refuseIfDeleting(application);
   const project = backend.projects.find((other) => other.name === spec.project);
@@ -134,20 +153,30 @@ async function startSync(backend: Backend, account: SandboxAccount, application:
   }
   const [source] = listSources(spec);
   const target = source?.targetRevision ?? 'HEAD';
-  const isElsewhere = !isMultiSource(spec) && body.revision !== undefined && body.revision !== '' && body.revision !== target;
+  const isElsewhere =
+    !isMultiSource(spec) && body.revision !== undefined && body.revision !== '' && body.revision !== target;
   if (isAutomated(spec) && isElsewhere && body.dryRun !== true) {
-    throw new GatewayError(GRPC.failedPrecondition, `Cannot sync to ${body.revision ?? ''}: auto-sync currently set to ${target}`);
+    throw new GatewayError(
+      GRPC.failedPrecondition,
+      `Cannot sync to ${body.revision ?? ''}: auto-sync currently set to ${target}`,
+    );
   }
   let revision: string;
   try {
-    revision = await backend.git.resolve(source?.repoURL ?? '', body.revision === undefined || body.revision === '' ? target : body.revision);
+    revision = await backend.git.resolve(
+      source?.repoURL ?? '',
+      body.revision === undefined || body.revision === '' ? target : body.revision,
+    );
   } catch (error) {
     if (error instanceof GitReadError) throw new GatewayError(GRPC.failedPrecondition, error.message);
     throw error;
   }
   const strategy = body.strategy ?? { hook: {} };
   const pinned = isMultiSource(spec)
-    ? { ...(body.revisions === undefined ? {} : { revisions: body.revisions }), ...(body.sourcePositions === undefined ? {} : { sourcePositions: body.sourcePositions }) }
+    ? {
+        ...(body.revisions === undefined ? {} : { revisions: body.revisions }),
+        ...(body.sourcePositions === undefined ? {} : { sourcePositions: body.sourcePositions }),
+      }
     : { revision };
   return setOperation(backend, application, {
     sync: {
@@ -160,7 +189,11 @@ async function startSync(backend: Backend, account: SandboxAccount, application:
     },
     initiatedBy: { username: account.name },
     ...(body.infos === undefined ? {} : { info: body.infos }),
-    ...(body.retryStrategy === undefined ? (spec.syncPolicy?.retry === undefined ? {} : { retry: spec.syncPolicy.retry }) : { retry: body.retryStrategy }),
+    ...(body.retryStrategy === undefined
+      ? spec.syncPolicy?.retry === undefined
+        ? {}
+        : { retry: spec.syncPolicy.retry }
+      : { retry: body.retryStrategy }),
   });
 }
 
@@ -178,7 +211,8 @@ function setOperation(backend: Backend, application: Application, operation: Ope
     const { operationState: _before, ...status } = current.status;
     return { ...current, operation, status };
   });
-  if (updated === undefined) throw new GatewayError(GRPC.notFound, `applications.argoproj.io "${application.metadata.name}" not found`);
+  if (updated === undefined)
+    throw new GatewayError(GRPC.notFound, `applications.argoproj.io "${application.metadata.name}" not found`);
   return updated;
 }
 
@@ -197,7 +231,8 @@ function changeSpec(
       ...(metadata?.annotations === undefined ? {} : { annotations: metadata.annotations }),
     },
   }));
-  if (updated === undefined) throw new GatewayError(GRPC.notFound, `applications.argoproj.io "${application.metadata.name}" not found`);
+  if (updated === undefined)
+    throw new GatewayError(GRPC.notFound, `applications.argoproj.io "${application.metadata.name}" not found`);
   backend.requestCompare(updated, 3);
   return updated;
 }

@@ -21,14 +21,24 @@ const actionSchema = z.object({
 export function registerResourceActions(app: FastifyInstance, backend: Backend): void {
   const { access } = backend;
 
-  const run = (request: Parameters<typeof access.authenticate>[0], where: { appNamespace?: string | undefined; project?: string | undefined }, ref: ObjectRef, action: string, parameters: Record<string, string>) => {
+  const run = (
+    request: Parameters<typeof access.authenticate>[0],
+    where: { appNamespace?: string | undefined; project?: string | undefined },
+    ref: ObjectRef,
+    action: string,
+    parameters: Record<string, string>,
+  ) => {
     const account = access.authenticate(request);
     const application = access.getApplication(account, 'get', { ...where, name: param(request, 'name') });
     const right = `action/${ref.group}/${ref.kind}/${action}`;
     access.enforce(account, 'applications', right, `${application.spec.project}/${application.metadata.name}`);
     const node = getNode(backend, application, ref);
     const outcome = backend.runAction(application, node.uid, action, parameters);
-    if (outcome.kind === 'unknown') throw new GatewayError(GRPC.invalidArgument, `action not found: ${action} is not an action of ${ref.group}/${ref.kind}`);
+    if (outcome.kind === 'unknown')
+      throw new GatewayError(
+        GRPC.invalidArgument,
+        `action not found: ${action} is not an action of ${ref.group}/${ref.kind}`,
+      );
     if (outcome.kind === 'refused') throw new GatewayError(GRPC.invalidArgument, outcome.message);
     return {};
   };

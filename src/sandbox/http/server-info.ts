@@ -15,13 +15,31 @@ export function registerServerInfo(app: FastifyInstance, backend: Backend): void
   app.get('/api/version', (request) => {
     const version = { Version: `v${backend.argoVersion}.0+sandbox` };
     if (access.recognise(request) === undefined) return version;
-    return { ...version, Platform: 'linux/amd64', KustomizeVersion: 'not installed', HelmVersion: 'not installed', KubectlVersion: 'v0.34.0' };
+    return {
+      ...version,
+      Platform: 'linux/amd64',
+      KustomizeVersion: 'not installed',
+      HelmVersion: 'not installed',
+      KubectlVersion: 'v0.34.0',
+    };
   });
 
   app.get('/api/v1/settings', (request) => {
-    const open = { url: '', userLoginsDisabled: false, trackingMethod: 'annotation', controllerNamespace: backend.controllerNamespace };
+    const open = {
+      url: '',
+      userLoginsDisabled: false,
+      trackingMethod: 'annotation',
+      controllerNamespace: backend.controllerNamespace,
+    };
     if (access.recognise(request) === undefined) return open;
-    return { ...open, appLabelKey: 'app.kubernetes.io/instance', appsInAnyNamespaceEnabled: true, impersonationEnabled: false, hydratorEnabled: false, syncWithReplaceAllowed: true };
+    return {
+      ...open,
+      appLabelKey: 'app.kubernetes.io/instance',
+      appsInAnyNamespaceEnabled: true,
+      impersonationEnabled: false,
+      hydratorEnabled: false,
+      syncWithReplaceAllowed: true,
+    };
   });
 
   app.post('/api/v1/session', (request, reply) => {
@@ -49,7 +67,9 @@ export function registerServerInfo(app: FastifyInstance, backend: Backend): void
 
   app.get('/api/v1/projects', (request) => {
     const account = access.authenticate(request);
-    const items = backend.projects.filter((project) => access.may(account, 'projects', 'get', project.name)).map(toProject);
+    const items = backend.projects
+      .filter((project) => access.may(account, 'projects', 'get', project.name))
+      .map(toProject);
     return { metadata: {}, items };
   });
 
@@ -75,7 +95,11 @@ export function registerServerInfo(app: FastifyInstance, backend: Backend): void
     const items = backend.repositories.map(({ url }) => {
       const isUp = broken === null && backend.git.isKnown(url);
       const message = isUp ? '' : (broken ?? 'repository not found');
-      return { repo: url, type: 'git', connectionState: { status: isUp ? 'Successful' : 'Failed', message, attemptedAt: backend.timeline.stamp() } };
+      return {
+        repo: url,
+        type: 'git',
+        connectionState: { status: isUp ? 'Successful' : 'Failed', message, attemptedAt: backend.timeline.stamp() },
+      };
     });
     return { metadata: {}, items };
   });
@@ -83,7 +107,13 @@ export function registerServerInfo(app: FastifyInstance, backend: Backend): void
   app.get('/api/v1/clusters', (request) => {
     access.authenticate(request);
     const connectionState = { status: 'Successful', message: '', attemptedAt: backend.timeline.stamp() };
-    const cluster = { server: 'https://kubernetes.default.svc', name: 'in-cluster', connectionState, serverVersion: '1.34', info: { connectionState, serverVersion: '1.34' } };
+    const cluster = {
+      server: 'https://kubernetes.default.svc',
+      name: 'in-cluster',
+      connectionState,
+      serverVersion: '1.34',
+      info: { connectionState, serverVersion: '1.34' },
+    };
     return { metadata: {}, items: [cluster] };
   });
 

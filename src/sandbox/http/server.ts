@@ -17,7 +17,11 @@ const MAX_BODY_BYTES = 50 * 1024 * 1024;
 /** The HTTP API of Argo CD, with the habits of the gateway in front of it. */
 export function createServer(backend: Backend): FastifyInstance {
   // Closing must not wait for streams and refreshes that clients hold open.
-  const app = fastify({ bodyLimit: MAX_BODY_BYTES, forceCloseConnections: true, routerOptions: { maxParamLength: 500 } });
+  const app = fastify({
+    bodyLimit: MAX_BODY_BYTES,
+    forceCloseConnections: true,
+    routerOptions: { maxParamLength: 500 },
+  });
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
 
@@ -33,7 +37,10 @@ export function createServer(backend: Backend): FastifyInstance {
       return;
     }
     if (backend.faults.take('unavailable')) {
-      throw new GatewayError(GRPC.unavailable, 'connection error: desc = "transport: Error while dialing: connection refused"');
+      throw new GatewayError(
+        GRPC.unavailable,
+        'connection error: desc = "transport: Error while dialing: connection refused"',
+      );
     }
     if (!isRead && request.url.startsWith('/api/v1/applications/') && backend.faults.take('conflicts')) {
       const name = request.url.split('/')[4]?.split('?')[0] ?? '';

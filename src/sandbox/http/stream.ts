@@ -78,7 +78,9 @@ export function openStream(backend: Backend, request: FastifyRequest, reply: Fas
       if (unauthenticatedStreamAfter !== null && sent >= unauthenticatedStreamAfter) {
         const message = 'invalid session: token has invalid claims: token is expired';
         // The error object ends the stream without a newline after it; the status stays 200.
-        write(frame({ error: { grpc_code: GRPC.unauthenticated, http_code: 401, message, http_status: 'Unauthorized' } }));
+        write(
+          frame({ error: { grpc_code: GRPC.unauthenticated, http_code: 401, message, http_status: 'Unauthorized' } }),
+        );
         end();
         return;
       }

@@ -39,8 +39,10 @@ export function registerStreams(app: FastifyInstance, backend: Backend): void {
     });
     const key = toApplicationKey(toApplicationId(application));
     const stream = openStream(backend, request, reply);
-    stream.onClose(backend.trees.onChange((id, tree) => {
-      if (toApplicationKey(id) === key) stream.send(tree);
-    }));
+    stream.onClose(
+      backend.trees.onChange((id, tree) => {
+        if (toApplicationKey(id) === key) stream.send(tree);
+      }),
+    );
   });
 }

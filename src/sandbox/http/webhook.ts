@@ -39,7 +39,8 @@ function readPush(backend: Backend, request: FastifyRequest): Push | string {
   };
   const { github, gitlab, gogs } = backend.webhookSecrets;
   const isSigned = (secret: string, given: string | undefined) =>
-    given !== undefined && isSame(createHmac('sha256', secret).update(raw).digest('hex'), given.replace(/^sha256=/, ''));
+    given !== undefined &&
+    isSame(createHmac('sha256', secret).update(raw).digest('hex'), given.replace(/^sha256=/, ''));
   let body: unknown;
   try {
     body = JSON.parse(raw.toString('utf8'));
@@ -59,8 +60,10 @@ function readPush(backend: Backend, request: FastifyRequest): Push | string {
     return toPush(body, ['repository', 'html_url'], ['repository', 'default_branch']);
   }
   if (header('x-gitlab-event') !== undefined) {
-    if (!['Push Hook', 'Tag Push Hook', 'System Hook'].includes(header('x-gitlab-event') ?? '')) return 'Unknown webhook event';
-    if (gitlab !== undefined && !isSame(gitlab, header('x-gitlab-token') ?? '')) return 'Webhook processing failed: X-Gitlab-Token validation failed';
+    if (!['Push Hook', 'Tag Push Hook', 'System Hook'].includes(header('x-gitlab-event') ?? ''))
+      return 'Unknown webhook event';
+    if (gitlab !== undefined && !isSame(gitlab, header('x-gitlab-token') ?? ''))
+      return 'Webhook processing failed: X-Gitlab-Token validation failed';
     return toPush(body, ['project', 'web_url'], ['project', 'default_branch']);
   }
   return 'Unknown webhook event';
@@ -87,7 +90,12 @@ function announce(backend: Backend, push: Push): void {
       const isBranch = target === push.ref || ((target === 'HEAD' || target === '') && push.ref === push.defaultBranch);
       // An address without a host never matches, so a file:// repository is not refreshed by its host's hook.
       const isHosted = !source.repoURL.startsWith('/') && !source.repoURL.startsWith('file:');
-      return isHosted && isSameRepository(source.repoURL, push.webUrl) && isBranch && isTouched(application.metadata.annotations, source.path ?? '', push);
+      return (
+        isHosted &&
+        isSameRepository(source.repoURL, push.webUrl) &&
+        isBranch &&
+        isTouched(application.metadata.annotations, source.path ?? '', push)
+      );
     });
     if (isMeant) backend.requestCompare(application, 3);
   }
@@ -97,8 +105,12 @@ function announce(backend: Backend, push: Push): void {
 function isTouched(annotations: Record<string, string> | undefined, path: string, push: Push): boolean {
   const paths = annotations?.['argocd.argoproj.io/manifest-generate-paths'];
   if (paths === undefined || paths === '' || push.changedPaths.length === 0) return true;
-  const roots = paths.split(';').map((root) => (root.startsWith('/') ? root.slice(1) : `${path}/${root}`.replace(/\/\.?$/, '')));
-  return push.changedPaths.some((changed) => roots.some((root) => root === '' || changed === root || changed.startsWith(`${root}/`)));
+  const roots = paths
+    .split(';')
+    .map((root) => (root.startsWith('/') ? root.slice(1) : `${path}/${root}`.replace(/\/\.?$/, '')));
+  return push.changedPaths.some((changed) =>
+    roots.some((root) => root === '' || changed === root || changed.startsWith(`${root}/`)),
+  );
 }
 
 function isSame(a: string, b: string): boolean {

@@ -7,7 +7,14 @@ import { syncDeployment } from './deployment.ts';
 import { createPods } from './pods.ts';
 import type { Pods } from './pods.ts';
 import { syncReplicaSet } from './replica-sets.ts';
-import { syncAutoscaler, syncClaim, syncDefinition, syncIngress, syncNamespace, syncService } from './single-objects.ts';
+import {
+  syncAutoscaler,
+  syncClaim,
+  syncDefinition,
+  syncIngress,
+  syncNamespace,
+  syncService,
+} from './single-objects.ts';
 import { syncStatefulSet } from './stateful-set.ts';
 import type { Sync, World } from './world.ts';
 

@@ -23,7 +23,9 @@ export const syncDaemonSet: Sync = (world, set) => {
   }
   if (textAt(set, 'spec', 'updateStrategy', 'type') !== 'OnDelete') {
     const limit = valueAt(set, 'spec', 'updateStrategy', 'rollingUpdate', 'maxUnavailable') ?? 1;
-    let room = Math.max(1, toShare(limit, nodes.length, 'up')) - (nodes.length - all.filter((pod) => isActive(pod) && isUp(pod)).length);
+    let room =
+      Math.max(1, toShare(limit, nodes.length, 'up')) -
+      (nodes.length - all.filter((pod) => isActive(pod) && isUp(pod)).length);
     const old = all.filter((pod) => isActive(pod) && !isUpdated(pod));
     // Old pods that do not work cost nothing to replace.
     for (const pod of old.toSorted((a, b) => Number(isUp(a)) - Number(isUp(b)))) {

@@ -6,7 +6,10 @@ import { createTestCluster, toWorkload } from './test-cluster.ts';
 const web = { group: 'apps', kind: 'Deployment', namespace: 'shop', name: 'web' };
 
 function setImage(test: ReturnType<typeof createTestCluster>, image: string) {
-  test.cluster.update(web, (live) => ({ ...live, spec: toWorkload('Deployment', 'web', image, { replicas: 3 })['spec'] }));
+  test.cluster.update(web, (live) => ({
+    ...live,
+    spec: toWorkload('Deployment', 'web', image, { replicas: 3 })['spec'],
+  }));
 }
 
 function listSets(test: ReturnType<typeof createTestCluster>) {
@@ -25,7 +28,8 @@ describe('a simulated Deployment', () => {
     await test.seconds(10);
     expect(test.health(web)).toEqual({ status: 'Healthy' });
     expect(test.pods().map((pod) => [pod.ready, pod.health])).toEqual(Array(3).fill([true, 'Healthy']));
-    for (const pod of test.pods()) expect(pod.name).toMatch(/^web-[bcdfghjklmnpqrstvwxz2456789]{10}-[bcdfghjklmnpqrstvwxz2456789]{5}$/);
+    for (const pod of test.pods())
+      expect(pod.name).toMatch(/^web-[bcdfghjklmnpqrstvwxz2456789]{10}-[bcdfghjklmnpqrstvwxz2456789]{5}$/);
     expect(findCondition(test.cluster.find(web), 'Progressing')?.['reason']).toBe('NewReplicaSetAvailable');
   });
 
@@ -43,7 +47,10 @@ describe('a simulated Deployment', () => {
     }
     expect(test.health(web)?.status).toBe('Healthy');
     expect(new Set(test.pods().map((pod) => pod.image))).toEqual(new Set(['shop/web:2.0']));
-    expect(listSets(test).map((set) => [set.replicas, set.revision])).toEqual([[0, '1'], [3, '2']]);
+    expect(listSets(test).map((set) => [set.replicas, set.revision])).toEqual([
+      [0, '1'],
+      [3, '2'],
+    ]);
   });
 
   it('keeps the old pods when the new ones crash, is Degraded at the deadline, and a revert finds its old ReplicaSet', async () => {
@@ -58,10 +65,18 @@ describe('a simulated Deployment', () => {
     expect(crashing[0]?.restarts).toBeGreaterThanOrEqual(3);
     expect(test.pods().filter((pod) => pod.ready && pod.image === 'shop/web:1.0')).toHaveLength(3);
     expect(test.health(web)?.status).toBe('Progressing');
-    expect(test.logs.read(crashing[0]?.uid ?? '', 'web', true)?.map((line) => line.content).join('\n')).toContain('DATABASE_URL');
+    expect(
+      test.logs
+        .read(crashing[0]?.uid ?? '', 'web', true)
+        ?.map((line) => line.content)
+        .join('\n'),
+    ).toContain('DATABASE_URL');
 
     await test.seconds(600);
-    expect(test.health(web)).toMatchObject({ status: 'Degraded', message: expect.stringContaining('progress deadline') });
+    expect(test.health(web)).toMatchObject({
+      status: 'Degraded',
+      message: expect.stringContaining('progress deadline'),
+    });
 
     setImage(test, 'shop/web:1.0');
     await test.seconds(5);
@@ -89,10 +104,15 @@ describe('a simulated Deployment', () => {
     const spec = { replicas: 2, strategy: { type: 'Recreate' } };
     test.cluster.create(toWorkload('Deployment', 'web', 'shop/web:1.0', spec));
     await test.seconds(10);
-    test.cluster.update(web, (live) => ({ ...live, spec: toWorkload('Deployment', 'web', 'shop/web:2.0', spec)['spec'] }));
+    test.cluster.update(web, (live) => ({
+      ...live,
+      spec: toWorkload('Deployment', 'web', 'shop/web:2.0', spec)['spec'],
+    }));
     for (let step = 0; step < 60; step += 1) {
       await test.clock.advance(100);
-      expect(new Set(test.cluster.list('Pod').map((pod) => valueAt(pod, 'spec', 'containers', 0, 'image'))).size).toBeLessThanOrEqual(1);
+      expect(
+        new Set(test.cluster.list('Pod').map((pod) => valueAt(pod, 'spec', 'containers', 0, 'image'))).size,
+      ).toBeLessThanOrEqual(1);
     }
     expect(test.health(web)?.status).toBe('Healthy');
     expect(test.pods().map((pod) => pod.image)).toEqual(['shop/web:2.0', 'shop/web:2.0']);
@@ -110,7 +130,12 @@ describe('a simulated Deployment', () => {
 
   it('says which quota keeps pods from being made', async () => {
     const test = createTestCluster({ progressDeadlineSeconds: 60 });
-    test.cluster.create({ apiVersion: 'v1', kind: 'ResourceQuota', metadata: { name: 'few', namespace: 'shop' }, spec: { hard: { pods: '1' } } });
+    test.cluster.create({
+      apiVersion: 'v1',
+      kind: 'ResourceQuota',
+      metadata: { name: 'few', namespace: 'shop' },
+      spec: { hard: { pods: '1' } },
+    });
     test.cluster.create(toWorkload('Deployment', 'web', 'shop/web:1.0', { replicas: 2 }));
     await test.seconds(70);
     expect(test.health(web)?.status).toBe('Degraded');

@@ -55,7 +55,8 @@ function roll(world: World, deployment: LiveObject, hash: string): void {
   const total = [newSet, ...oldSets].reduce((sum, set) => sum + toReplicas(set), 0);
   const wanted = toReplicas(newSet);
   if (wanted > replicas) scaleReplicaSet(world, deployment, newSet, replicas);
-  else scaleReplicaSet(world, deployment, newSet, Math.min(replicas, wanted + Math.max(0, replicas + maxSurge - total)));
+  else
+    scaleReplicaSet(world, deployment, newSet, Math.min(replicas, wanted + Math.max(0, replicas + maxSurge - total)));
   shrinkOld(world, deployment, hash, replicas - maxUnavailable);
 }
 
@@ -103,7 +104,8 @@ function dropOldSets(world: World, deployment: LiveObject, hash: string): void {
 function publishStatus(world: World, deployment: LiveObject, hash: string): void {
   const { newSet, oldSets } = splitSets(world, deployment, hash);
   const sets = newSet === undefined ? oldSets : [newSet, ...oldSets];
-  const sum = (field: 'replicas' | 'ready' | 'available') => sets.reduce((total, set) => total + toCounts(set)[field], 0);
+  const sum = (field: 'replicas' | 'ready' | 'available') =>
+    sets.reduce((total, set) => total + toCounts(set)[field], 0);
   const wanted = toReplicas(deployment);
   const counts = {
     replicas: sum('replicas'),
@@ -153,14 +155,20 @@ function toProgressing(
   const now = world.timeline.now();
   const key = `${name} ${counts['updatedReplicas']} ${counts['readyReplicas']} ${counts['availableReplicas']} ${counts['replicas']}`;
   const last = world.headway.get(uid);
-  const wasTimedOut = before?.['reason'] === 'ProgressDeadlineExceeded' && String(before['message']).includes(`"${name}"`);
+  const wasTimedOut =
+    before?.['reason'] === 'ProgressDeadlineExceeded' && String(before['message']).includes(`"${name}"`);
   if (last === undefined || (isAhead(key, last.key) && !wasTimedOut)) world.headway.set(uid, { key, atMs: now });
   else last.key = key;
   const deadlineMs =
     (numberAt(deployment, 'spec', 'progressDeadlineSeconds') ?? world.settings.progressDeadlineSeconds) * 1000;
   const leftMs = deadlineMs - world.timeline.toSimulated(now - (world.headway.get(uid)?.atMs ?? now));
   if (wasTimedOut || leftMs <= 0) {
-    return condition('Progressing', 'False', 'ProgressDeadlineExceeded', `ReplicaSet "${name}" has timed out progressing.`);
+    return condition(
+      'Progressing',
+      'False',
+      'ProgressDeadlineExceeded',
+      `ReplicaSet "${name}" has timed out progressing.`,
+    );
   }
   world.requeue(toObjectRef(deployment), leftMs + 1);
   return condition('Progressing', 'True', 'ReplicaSetUpdated', `ReplicaSet "${name}" is progressing.`);

@@ -64,7 +64,8 @@ function toVerdict(
   if (deadlineSeconds === undefined) return undefined;
   const startedMs = Date.parse(textAt(job, 'status', 'startTime') ?? '') || world.timeline.now();
   const leftMs = deadlineSeconds * 1000 - world.timeline.toSimulated(world.timeline.now() - startedMs);
-  if (leftMs <= 0) return condition('Failed', 'True', 'DeadlineExceeded', 'Job was active longer than specified deadline');
+  if (leftMs <= 0)
+    return condition('Failed', 'True', 'DeadlineExceeded', 'Job was active longer than specified deadline');
   world.requeue(toObjectRef(job), leftMs);
   return undefined;
 }

@@ -89,7 +89,9 @@ export function keepTransitionTimes<T extends { type: string; status: string }>(
 
 function toPhase(run: PodRun): string {
   if (run.nodeName === undefined) return 'Pending';
-  const ended = run.containers.map((container) => ('terminated' in container.state ? container.state.terminated : undefined));
+  const ended = run.containers.map((container) =>
+    'terminated' in container.state ? container.state.terminated : undefined,
+  );
   const willRestart = run.spec.restartPolicy === 'Always';
   if (!willRestart && ended.every((end) => end !== undefined)) {
     if (ended.every((end) => end?.exitCode === 0)) return 'Succeeded';
@@ -98,7 +100,8 @@ function toPhase(run: PodRun): string {
   const initFailed = run.inits.some((init) => 'terminated' in init.state && init.state.terminated.exitCode !== 0);
   if (initFailed && run.spec.restartPolicy === 'Never') return 'Failed';
   const startedOnce = run.containers.every(
-    (container) => 'running' in container.state || 'terminated' in container.state || container.lastTerminated !== undefined,
+    (container) =>
+      'running' in container.state || 'terminated' in container.state || container.lastTerminated !== undefined,
   );
   return startedOnce ? 'Running' : 'Pending';
 }
@@ -109,7 +112,9 @@ function toContainerStatus(container: ContainerRun): Record<string, unknown> {
   return {
     name: spec.name,
     image: spec.image,
-    imageID: pulled ? `${spec.image.split(':')[0] ?? ''}@sha256:${createHash('sha256').update(spec.image).digest('hex')}` : '',
+    imageID: pulled
+      ? `${spec.image.split(':')[0] ?? ''}@sha256:${createHash('sha256').update(spec.image).digest('hex')}`
+      : '',
     state,
     lastState: lastTerminated === undefined ? {} : { terminated: lastTerminated },
     restartCount,

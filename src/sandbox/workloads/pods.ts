@@ -69,7 +69,8 @@ export function createPods(world: World): Pods {
       return;
     }
     const wanted = textAt(pod, 'spec', 'nodeName');
-    const nodeName = wanted ?? world.settings.nodes[Math.floor(world.random() * world.settings.nodes.length)] ?? 'node-1';
+    const nodeName =
+      wanted ?? world.settings.nodes[Math.floor(world.random() * world.settings.nodes.length)] ?? 'node-1';
     run.nodeName = nodeName;
     run.startedAt = timeline.stamp();
     const label = `${pod.metadata.namespace ?? ''}/${pod.metadata.name}`;

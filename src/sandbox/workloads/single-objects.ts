@@ -68,10 +68,27 @@ export const syncAutoscaler: Sync = (world, autoscaler) => {
   const isFound = world.cluster.find(target) !== undefined;
   const conditions = isFound
     ? [
-        { type: 'AbleToScale', status: 'True', reason: 'ReadyForNewScale', message: 'recommended size matches current size' },
-        { type: 'ScalingActive', status: 'True', reason: 'ValidMetricFound', message: 'the HPA was able to compute the replica count' },
+        {
+          type: 'AbleToScale',
+          status: 'True',
+          reason: 'ReadyForNewScale',
+          message: 'recommended size matches current size',
+        },
+        {
+          type: 'ScalingActive',
+          status: 'True',
+          reason: 'ValidMetricFound',
+          message: 'the HPA was able to compute the replica count',
+        },
       ]
-    : [{ type: 'AbleToScale', status: 'False', reason: 'FailedGetScale', message: `${target.kind} "${target.name}" not found` }];
+    : [
+        {
+          type: 'AbleToScale',
+          status: 'False',
+          reason: 'FailedGetScale',
+          message: `${target.kind} "${target.name}" not found`,
+        },
+      ];
   world.cluster.setStatus(toObjectRef(autoscaler), {
     conditions: keepTransitionTimes(conditions, autoscaler['status'], world.timeline.stamp()),
   });
@@ -85,7 +102,12 @@ export const syncNamespace: Sync = (world, namespace) => {
 export const syncDefinition: Sync = (world, definition) => {
   const conditions = [
     { type: 'NamesAccepted', status: 'True', reason: 'NoConflicts', message: 'no conflicts found' },
-    { type: 'Established', status: 'True', reason: 'InitialNamesAccepted', message: 'the initial names have been accepted' },
+    {
+      type: 'Established',
+      status: 'True',
+      reason: 'InitialNamesAccepted',
+      message: 'the initial names have been accepted',
+    },
   ];
   world.cluster.setStatus(toObjectRef(definition), {
     conditions: keepTransitionTimes(conditions, definition['status'], world.timeline.stamp()),
@@ -94,6 +116,9 @@ export const syncDefinition: Sync = (world, definition) => {
 
 function toAddress(seed: string, prefix: string): string {
   const digest = createHash('sha256').update(seed).digest();
-  const parts = prefix.split('.').length === 2 ? [(digest[0] ?? 0) % 250, ((digest[1] ?? 0) % 250) + 2] : [((digest[0] ?? 0) % 250) + 2];
+  const parts =
+    prefix.split('.').length === 2
+      ? [(digest[0] ?? 0) % 250, ((digest[1] ?? 0) % 250) + 2]
+      : [((digest[0] ?? 0) % 250) + 2];
   return `${prefix}.${parts.join('.')}`;
 }

@@ -53,7 +53,9 @@ function place(world: World, set: LiveObject, revisions: Revisions): void {
     else if (isFinished(pod) && isActive(pod)) deletePod(world, set, pod);
     if (isOrdered && (pod === undefined || !isActive(pod) || !isReady(pod))) return;
   }
-  const extra = all.filter((pod) => toOrdinal(set, pod) >= replicas).toSorted((a, b) => toOrdinal(set, b) - toOrdinal(set, a));
+  const extra = all
+    .filter((pod) => toOrdinal(set, pod) >= replicas)
+    .toSorted((a, b) => toOrdinal(set, b) - toOrdinal(set, a));
   for (const pod of extra) {
     if (isActive(pod)) deletePod(world, set, pod);
     if (isOrdered) return;

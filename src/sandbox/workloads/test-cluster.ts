@@ -21,7 +21,10 @@ export function createTestCluster(settings: { progressDeadlineSeconds?: number }
     timeline,
     random,
     logs,
-    settings: { progressDeadlineSeconds: settings.progressDeadlineSeconds ?? 600, nodes: ['node-1', 'node-2', 'node-3'] },
+    settings: {
+      progressDeadlineSeconds: settings.progressDeadlineSeconds ?? 600,
+      nodes: ['node-1', 'node-2', 'node-3'],
+    },
   });
   const seconds = (count: number) => clock.advance(count * 1000);
   const health = (ref: ObjectRef) => {

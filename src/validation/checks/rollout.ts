@@ -4,7 +4,7 @@ import type { ManifestObject } from '../../manifest/object.ts';
 import type { Finding } from '../finding.ts';
 import { findModel } from '../models.ts';
 import { findNearest } from '../nearest.ts';
-import { inspectBySchema, toDottedPath } from './schema.ts';
+import { inspectBySchema, toDottedPath } from './schema-findings.ts';
 
 // Argo Rollouts' resource has no schema in the model library; this is the part of it people get wrong.
 const SPEC_FIELDS = [

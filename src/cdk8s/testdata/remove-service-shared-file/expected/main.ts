@@ -1,0 +1,8 @@
+import { App, YamlOutputType } from 'cdk8s';
+import { OtherChart } from './charts/other';
+
+const app = new App({ yamlOutputType: YamlOutputType.FOLDER_PER_CHART_FILE_PER_RESOURCE });
+
+new OtherChart(app, 'other');
+
+app.synth();

@@ -1,0 +1,4 @@
+export const IMAGES = {
+  jobs: 'jobs:1',
+  web: 'unused:1',
+};
