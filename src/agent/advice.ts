@@ -6,8 +6,10 @@ import type { AgentDeps, RunContext } from './deps.ts';
 import { isStateful, toScope } from './facts.ts';
 import type { PlanAdvice } from '../ticket/plan.ts';
 
-/** Settling time of an ordinary deploy is multiplied by this where memory asks for care. */
-const CAREFUL_SETTLE_FACTOR = 3;
+/** How much longer a healthy state must hold where memory asks for care. */
+function toCarefulSeconds(settleSeconds: number): number {
+  return Math.max(settleSeconds * 3, settleSeconds + 2);
+}
 
 const STRATEGIES: Partial<Record<RolloutStrategy, Strategy>> = {
   rolling_update: 'direct',
@@ -69,7 +71,7 @@ export async function adviseOn(
     strategy: strategy.strategy,
     remembered: recommendations,
     careReasons: careReasons.length === 0 ? [] : [...careReasons, ...strategy.reasons],
-    settleSeconds: careReasons.length === 0 ? settleSeconds : settleSeconds * CAREFUL_SETTLE_FACTOR,
+    settleSeconds: careReasons.length === 0 ? settleSeconds : toCarefulSeconds(settleSeconds),
   };
 }
 
@@ -89,6 +91,6 @@ function toCareReason(
   ];
   return (
     `${risk.failures} of ${risk.deploys} remembered deploys of ${service} failed, the last one${what.join('')}: ` +
-    `a healthy state must hold for ${settleSeconds * CAREFUL_SETTLE_FACTOR} s instead of ${settleSeconds} s before it counts.`
+    `a healthy state must hold for ${toCarefulSeconds(settleSeconds)} s instead of ${settleSeconds} s before it counts.`
   );
 }

@@ -7,7 +7,16 @@ import { plannedStepSchema } from '../model/planning.ts';
 // The wire: what every client sends and gets. Requests are strict, so that a misspelt field is told; answers are parsed
 // before they leave, so that nothing is sent that is not written here.
 
-const line = (max: number) => z.string().trim().min(1).max(max);
+// PostgreSQL cannot store NUL; refusing it here tells the sender, where taking it out would change their words.
+const words = (max: number) =>
+  z
+    .string()
+    .max(max)
+    .refine((text) => !text.includes('\0'), 'must not hold NUL characters');
+const someWords = (max: number) => words(max).trim().min(1);
+/** One line: a title becomes a commit subject, where a line break would begin something else. */
+const line = (max: number) =>
+  someWords(max).refine((text) => !/[\u0000-\u001f\u007f\u2028\u2029]/u.test(text), 'must be one line of text');
 
 export const prioritySchema = z.enum(PRIORITIES);
 export const statusSchema = z.enum(TICKET_STATUSES);
@@ -15,7 +24,7 @@ export const statusSchema = z.enum(TICKET_STATUSES);
 export const createTicketSchema = z
   .strictObject({
     title: line(300),
-    description: z.string().max(100_000).default(''),
+    description: words(100_000).default(''),
     priority: prioritySchema.default('medium'),
     target: targetSchema.default({}),
     /** False leaves the ticket a draft. */
@@ -26,7 +35,7 @@ export const createTicketSchema = z
 export const patchTicketSchema = z
   .strictObject({
     title: line(300).optional(),
-    description: z.string().max(100_000).optional(),
+    description: words(100_000).optional(),
     priority: prioritySchema.optional(),
     target: targetSchema.optional(),
   })
@@ -36,10 +45,10 @@ export const approvePlanSchema = z
   .strictObject({ changeHash: z.string().regex(/^[0-9a-f]{64}$/, 'the changeHash of GET /plan') })
   .meta({ id: 'ApprovePlan' });
 export const rejectPlanSchema = z
-  .strictObject({ reason: line(4_000), revise: z.boolean().default(false) })
+  .strictObject({ reason: someWords(4_000), revise: z.boolean().default(false) })
   .meta({ id: 'RejectPlan' });
-export const answerSchema = z.strictObject({ answer: line(10_000) }).meta({ id: 'Answer' });
-export const reasonSchema = z.strictObject({ reason: z.string().trim().max(4_000).default('') }).meta({ id: 'Reason' });
+export const answerSchema = z.strictObject({ answer: someWords(10_000) }).meta({ id: 'Answer' });
+export const reasonSchema = z.strictObject({ reason: words(4_000).trim().default('') }).meta({ id: 'Reason' });
 export const emptySchema = z.strictObject({}).meta({ id: 'Empty' });
 
 export const ticketSchema = z
@@ -80,8 +89,8 @@ const csv = <T extends string>(values: readonly [T, ...T[]]) =>
 export const listTicketsSchema = z.strictObject({
   status: csv(TICKET_STATUSES).optional().describe('comma-separated'),
   priority: csv(PRIORITIES).optional().describe('comma-separated'),
-  application: z.string().max(253).optional(),
-  text: z.string().max(200).optional(),
+  application: words(253).optional(),
+  text: words(200).optional(),
   limit: z.coerce.number().int().min(1).max(200).default(50),
   cursor: z.string().max(200).optional(),
 });
@@ -155,6 +164,10 @@ export const streamQuerySchema = z.strictObject({
   lastEventId: z.coerce.number().int().min(0).optional(),
 });
 
+export const listAuditSchema = z.strictObject({
+  after: z.coerce.number().int().min(0).default(0),
+  limit: z.coerce.number().int().min(1).max(5_000).default(1_000),
+});
 export const auditListSchema = z
   .object({
     items: z.array(
@@ -169,11 +182,15 @@ export const auditListSchema = z
         hash: z.string(),
       }),
     ),
+    /** Where the next page begins: its `after`. */
+    lastSeq: z.number(),
   })
   .meta({ id: 'AuditList' });
 
 export const ticketIdSchema = z.strictObject({ id: z.string().regex(/^tkt_[0-9A-HJKMNP-TV-Z]{26}$/, 'a ticket id') });
-export const approvalParamsSchema = ticketIdSchema.extend({ approvalId: z.string().max(40) });
+export const approvalParamsSchema = ticketIdSchema.extend({
+  approvalId: z.string().regex(/^apr_[0-9A-HJKMNP-TV-Z]{26}$/, 'an approval id'),
+});
 
 export const healthSchema = z.object({ status: z.literal('ok') }).meta({ id: 'Health' });
 export const readySchema = z

@@ -5,6 +5,8 @@ import type { Logger } from '../lib/logger.ts';
 import type { Redactor } from '../lib/redact.ts';
 import type { Problem } from './contract.ts';
 
+type FieldError = NonNullable<Problem['errors']>[number];
+
 const CONTENT_TYPE = 'application/problem+json';
 
 /** Sends any error as problem+json; what a client cannot act on is logged in full and told in one sentence. */
@@ -38,14 +40,18 @@ function toProblem(error: unknown, instance: string): Problem {
     };
   }
   if (hasZodFastifySchemaValidationErrors(error)) {
-    const errors = error.validation.map(({ instancePath, message }) => ({
-      field: instancePath.replace(/^\//, '').replaceAll('/', '.'),
-      message: message ?? 'is not valid',
-    }));
+    const errors = error.validation.flatMap(toFieldErrors);
     const detail = errors.map(({ field, message }) => (field === '' ? message : `${field}: ${message}`)).join('; ');
     return { ...invalid(detail, instance, 400), errors };
   }
   const status = statusOf(error);
+  if (status === 413) return toProblem(new AppError('payload_too_large', toErrorMessage(error)), instance);
+  if (status === 415) {
+    return {
+      ...invalid(toErrorMessage(error), instance, status),
+      hint: 'Send JSON with content-type application/json.',
+    };
+  }
   if (status !== undefined && status >= 400 && status < 500) return invalid(toErrorMessage(error), instance, status);
   return {
     type: 'urn:tiphys:problem:internal',
@@ -55,6 +61,16 @@ function toProblem(error: unknown, instance: string): Problem {
     code: 'internal',
     instance,
   };
+}
+
+/** A field that is not known is told by its own name, not by that of the object it stands in. */
+function toFieldErrors(issue: { instancePath: string; message?: string; params?: object }): FieldError[] {
+  const path = issue.instancePath.split('/').filter((part) => part !== '');
+  const unknown = issue.params !== undefined && 'keys' in issue.params ? issue.params.keys : undefined;
+  if (Array.isArray(unknown)) {
+    return unknown.map((key) => ({ field: [...path, String(key)].join('.'), message: 'is not a known field' }));
+  }
+  return [{ field: path.join('.'), message: issue.message ?? 'is not valid' }];
 }
 
 function invalid(detail: string, instance: string, status: number): Problem {

@@ -16,19 +16,30 @@ import { addEventRoutes } from './routes/events.ts';
 import { addMemoryRoutes } from './routes/memory.ts';
 import { addSystemRoutes } from './routes/system.ts';
 import { addTicketRoutes } from './routes/tickets.ts';
-import { createStreams } from './stream.ts';
+import { createStreams, type StreamOptions } from './stream.ts';
 
 const BODY_LIMIT_BYTES = 256 * 1024;
 
 /** The HTTP server, not listening yet. Closing it ends the open event streams first. */
-export async function createServer(deps: ApiDeps, options: { apiKeys: readonly string[] }): Promise<FastifyInstance> {
-  const app = fastify({ bodyLimit: BODY_LIMIT_BYTES, logger: false, routerOptions: { maxParamLength: 300 } });
+export async function createServer(
+  deps: ApiDeps,
+  options: { apiKeys: readonly string[]; streams?: Partial<StreamOptions> },
+): Promise<FastifyInstance> {
+  const onError = createErrorHandler(deps);
+  const app = fastify({
+    bodyLimit: BODY_LIMIT_BYTES,
+    logger: false,
+    // A connection on which nothing was ever asked counts as busy for a minute, and closing would wait for it.
+    forceCloseConnections: true,
+    routerOptions: { maxParamLength: 300 },
+    // An address that cannot be decoded never comes to a route; it is told in the same form.
+    frameworkErrors: (error, request, reply) => void onError(error, request, reply),
+  });
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
-  app.setErrorHandler(createErrorHandler(deps));
+  app.setErrorHandler(onError);
   app.setNotFoundHandler(sendNotFound);
-  // JSON only: a form or plain text is what a foreign web page could send without asking first.
-  app.removeContentTypeParser('text/plain');
+  acceptJsonOnly(app);
   addAuth(app, options.apiKeys);
   await app.register(helmet, {
     contentSecurityPolicy: {
@@ -49,12 +60,14 @@ export async function createServer(deps: ApiDeps, options: { apiKeys: readonly s
         description: 'Tickets in, approved changes to a GitOps repository out, watched until live.',
       },
       components: { securitySchemes: { apiKey: { type: 'http', scheme: 'bearer' } } },
+      // Without configured keys nothing is asked for, hence the empty alternative.
+      security: [{ apiKey: [] }, {}],
     },
     transform: jsonSchemaTransform,
     transformObject: jsonSchemaTransformObject,
   });
   await app.register(swaggerUi, { routePrefix: '/docs', staticCSP: false });
-  const streams = createStreams(deps.logger);
+  const streams = createStreams(deps.logger, options.streams);
   const metrics = createMetrics(app, deps.db, () => streams.open());
   const routeDeps: RouteDeps = { ...deps, streams, metrics };
   addSystemRoutes(app, routeDeps);
@@ -63,4 +76,17 @@ export async function createServer(deps: ApiDeps, options: { apiKeys: readonly s
   addMemoryRoutes(app, routeDeps);
   app.addHook('preClose', async () => streams.close());
   return app;
+}
+
+/**
+ * A form or plain text is what a foreign web page could send without asking first, so they are refused. A body that is
+ * announced and empty is none: many clients send the header with every POST, also where an action needs no body.
+ */
+function acceptJsonOnly(app: FastifyInstance): void {
+  const parseJson = app.getDefaultJsonParser('error', 'error');
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
+    if (body.trim() === '') done(null, undefined);
+    else void parseJson(request, body, done);
+  });
 }

@@ -1,3 +1,4 @@
+import { isTicketId } from '../lib/ids.ts';
 import { legalActions } from '../ticket/status.ts';
 import type { StoredPlan } from '../ticket/plan.ts';
 import type { Ticket } from '../ticket/ticket.ts';
@@ -33,6 +34,8 @@ export function toPlanView(plan: StoredPlan): PlanView {
   };
 }
 
+const ISO_TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$/;
+
 /** Where the next page begins: opaque to clients. */
 export function toCursor(ticket: Pick<Ticket, 'createdAt' | 'id'>): string {
   return Buffer.from(`${ticket.createdAt}|${ticket.id}`).toString('base64url');
@@ -40,6 +43,7 @@ export function toCursor(ticket: Pick<Ticket, 'createdAt' | 'id'>): string {
 
 export function parseCursor(cursor: string): { createdAt: string; id: string } | undefined {
   const [createdAt, id] = Buffer.from(cursor, 'base64url').toString('utf8').split('|');
-  if (createdAt === undefined || id === undefined || Number.isNaN(Date.parse(createdAt))) return undefined;
+  if (createdAt === undefined || id === undefined) return undefined;
+  if (!isTicketId(id) || !ISO_TIME.test(createdAt)) return undefined;
   return { createdAt, id };
 }

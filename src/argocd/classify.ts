@@ -119,8 +119,11 @@ export function toSignature(text: string): string {
 
 const TELLING = /\b(?:error|fatal|panic|exception|traceback|cannot|failed|refused|denied|missing|invalid)\b/i;
 
-/** The line of a log tail that most likely names the cause: the last telling one, else the last. */
+/** `TypeError: x is undefined`, `panic: nil pointer`: names the fault itself and not only that there was one. */
+const NAMING = /(?:\b[\w.$]*(?:Error|Exception)|\bpanic|\bfatal(?: error)?)\s*:\s*\S/i;
+
+/** The line of a log tail that most likely names the cause: the last that names a fault, else that tells of one, else the last. */
 export function findTellingLine(lines: readonly string[]): string | undefined {
   const filled = lines.filter((line) => line.trim() !== '');
-  return filled.findLast((line) => TELLING.test(line)) ?? filled.at(-1);
+  return filled.findLast((line) => NAMING.test(line)) ?? filled.findLast((line) => TELLING.test(line)) ?? filled.at(-1);
 }

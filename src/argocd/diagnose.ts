@@ -8,9 +8,9 @@ import { type HealthItem, listHealthItems } from './health-items.ts';
 import type { Evidence } from './outcome.ts';
 import { type Attempt, createAttempt, type PodReport, readEvents, readPod } from './pod-report.ts';
 import type { ArgoReads } from './reads.ts';
-import type { Application, OperationState, ResourceTree, TreeNode } from './schema.ts';
+import type { Application, OperationState, ResourceTree } from './schema.ts';
 import { type ApplicationSnapshot, toBaselineKey } from './snapshot.ts';
-import { findNode, isBadPod, listCurrentPods } from './tree.ts';
+import { isBadPod, listCurrentPods, listOwners } from './tree.ts';
 
 /** Why an application is not well, concluded from what Argo CD shows. */
 export interface Diagnosis {
@@ -191,14 +191,8 @@ function toTrouble(pod: Parameters<typeof isBadPod>[0]): number {
 
 /** Pods that were never made leave their trace on the controller above: quota and admission are told there only. */
 async function readOwnerEvents(reading: Reading, ref: ObjectRef): Promise<string[]> {
-  const node = findNode(reading.tree, ref);
-  if (node === undefined) return [];
-  const sets = reading.tree.nodes
-    .filter((other) => other.kind === 'ReplicaSet' && other.parentRefs.some((parent) => parent.uid === node.uid))
-    .sort((a, b) => b.createdAt.localeCompare(a.createdAt));
-  const owners: TreeNode[] = [node, ...sets.slice(0, 1)];
   const events: string[] = [];
-  for (const owner of owners) events.push(...(await readEvents(reading, owner)));
+  for (const owner of listOwners(reading.tree, ref)) events.push(...(await readEvents(reading, owner)));
   return events;
 }
 

@@ -165,6 +165,8 @@ async function readLog(
   };
   const label = `log of Pod ${node.name}`;
   const restarted = toPodState(node).restarts > 0 || (container?.restartCount ?? 0) > 0;
+  // A container that never ran has no log; asked for one, the cluster answers with a sentence that is none.
+  if (!restarted && container?.state?.waiting) return [];
   const previous = restarted ? await attempt(label, () => argo.logs(ref, { ...query, previous: true })) : undefined;
   if (previous !== undefined && previous.length > 0) return previous.slice(-tailLines);
   return ((await attempt(label, () => argo.logs(ref, query))) ?? []).slice(-tailLines);

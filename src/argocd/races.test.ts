@@ -125,9 +125,17 @@ describe('race 5: auto-sync does not begin', () => {
     });
   });
 
-  it('never asks before a refresh was answered, since auto-sync may be about to begin', () => {
-    const { actions } = follow((now) => toFacts(now, declined), { refreshes: false, untilSeconds: 100 });
+  it('does not take silence of the controller for a second look', () => {
+    const { actions } = follow((now) => toFacts(now, declined), { refreshes: 1, untilSeconds: 100 });
     expect(actions.map(({ action }) => action.type)).not.toContain('sync');
+  });
+
+  it('never asks before a refresh was answered, since auto-sync may be about to begin', () => {
+    const manual = toApp({ sync: 'OutOfSync', resources: [OUT_OF_SYNC], syncPolicy: {} });
+    for (const app of [declined, manual]) {
+      const { actions } = follow((now) => toFacts(now, app), { refreshes: 0, untilSeconds: 100 });
+      expect(actions.map(({ action }) => action.type)).not.toContain('sync');
+    }
   });
 
   it('asks for exactly the compared commit where syncing is manual', () => {

@@ -233,8 +233,8 @@ interface FollowOptions {
   /** When looking begins; later than the push after a restart. */
   fromSeconds?: number;
   untilSeconds?: number;
-  /** False for a controller that answers no refresh. */
-  refreshes?: boolean;
+  /** How many refreshes the controller answers; all by default. */
+  refreshes?: number;
   refuse?: Parameters<typeof noteSync>[2];
 }
 
@@ -265,8 +265,9 @@ export function follow(
     }
     const { action } = decision;
     actions.push({ seconds, action });
+    const asked = actions.filter((done) => done.action.type === 'refresh').length;
     if (action.type === 'refresh')
-      trace = noteRefresh(trace, nowMs, nowMs, options.refreshes === false ? 'no answer' : undefined);
+      trace = noteRefresh(trace, nowMs, nowMs, asked <= (options.refreshes ?? Infinity) ? undefined : 'no answer');
     else if (action.type === 'sync') trace = noteSync(trace, nowMs, options.refuse);
     else if (action.type === 'terminate')
       trace = { ...trace, terminated: { atMs: nowMs, startedAt: action.startedAt, message: action.message } };

@@ -42,11 +42,24 @@ export function listCurrentPods(tree: ResourceTree, root: ObjectRef): PodState[]
   if (node === undefined) return [];
   if (isPod(node)) return [toPodState(node)];
   const below = listBelow(tree, node);
-  const newest = below
-    .filter((other) => other.kind === 'ReplicaSet')
-    .sort((a, b) => toRevisionNumber(b) - toRevisionNumber(a) || b.createdAt.localeCompare(a.createdAt))[0];
+  const newest = findNewestSet(below);
   const pods = (newest === undefined ? below : listBelow(tree, newest)).filter(isPod);
   return pods.map(toPodState).sort((a, b) => a.node.name.localeCompare(b.node.name));
+}
+
+/** The ReplicaSet of the present version among the nodes below a workload. */
+function findNewestSet(below: readonly TreeNode[]): TreeNode | undefined {
+  return below
+    .filter((node) => node.kind === 'ReplicaSet')
+    .sort((a, b) => toRevisionNumber(b) - toRevisionNumber(a) || b.createdAt.localeCompare(a.createdAt))[0];
+}
+
+/** The object and, where there are ReplicaSets, the newest: where events about pods that were never made are. */
+export function listOwners(tree: ResourceTree, root: ObjectRef): TreeNode[] {
+  const node = findNode(tree, root);
+  if (node === undefined) return [];
+  const newest = findNewestSet(listBelow(tree, node));
+  return newest === undefined ? [node] : [node, newest];
 }
 
 /** The managed object at the top of a node's line of parents. */

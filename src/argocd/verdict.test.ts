@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createTrace } from './facts.ts';
+import { createTrace, noteRefresh } from './facts.ts';
 import { createBudgets } from './observation.ts';
 import { applicationSchema } from './schema.ts';
 import { toSnapshot } from './snapshot.ts';
@@ -72,6 +72,19 @@ describe('manifests that cannot be made', () => {
     expect(seconds).toBe(20);
   });
 
+  it('are confirmed by a second look however short the time asked for', () => {
+    const input = toInput({ budgets: createBudgets({ renderConfirmMs: 0 }) });
+    const once = noteRefresh(createTrace(T0), T0, T0);
+    expect(decide(input, toFacts(0, broken), once).decision.kind).not.toBe('conclude');
+  });
+
+  it('are not when two refreshes were close to each other', () => {
+    const errors = { firstRefreshMs: T0, refreshMs: T0 + 5_000, count: 2, message };
+    const asked = noteRefresh(noteRefresh(createTrace(T0), T0, T0), T0 + 5_000, T0 + 5_000);
+    const { decision } = decide(toInput(), toFacts(6, broken), { ...asked, renderErrors: errors });
+    expect(decision).toMatchObject({ kind: 'wait', phase: 'revision' });
+  });
+
   it('are not when the second refresh finds them', () => {
     const { outcome } = follow((now, { actions }) =>
       toFacts(now, actions.filter((action) => action === 'refresh').length > 1 ? toAppliedApp() : broken),
@@ -125,14 +138,14 @@ describe('the revision', () => {
 
 describe('a controller that is down', () => {
   it('is named when the commit is never seen and no refresh was answered', () => {
-    const { outcome } = follow((now) => toFacts(now, toApp({ revision: OLD })), { refreshes: false });
+    const { outcome } = follow((now) => toFacts(now, toApp({ revision: OLD })), { refreshes: 0 });
     expect(outcome).toMatchObject({ kind: 'failed', reason: 'not_seen' });
     expect(outcome?.sentence).toContain('controller is probably down');
   });
 
   it('is asked again with growing pauses', () => {
     const { actions } = follow((now) => toFacts(now, toApp({ revision: OLD })), {
-      refreshes: false,
+      refreshes: 0,
       untilSeconds: 100,
     });
     expect(actions.map(({ seconds }) => seconds)).toEqual([0, 5, 15, 35, 75]);
@@ -327,6 +340,27 @@ describe('the last check', () => {
     expect(follow((now) => toFacts(now, toAppliedApp(), { managed: serving('b') })).outcome).toMatchObject({
       kind: 'live',
     });
+  });
+});
+
+describe('pods', () => {
+  const resources = [{ ...WEB, status: 'Synced', health: { status: 'Progressing' } }];
+  const app = toAppliedApp({ health: 'Progressing', resources });
+  const looping = toTree([{ name: 'web-new-1', reason: 'Running', restarts: 4 }]);
+
+  it('that are new count also where we changed only what they read', () => {
+    const config = { group: '', kind: 'ConfigMap', namespace: 'prod', name: 'web' };
+    const input = toInput({ changed: [config] });
+    const { outcome } = follow((now) => toFacts(now, app, { tree: looping }), { input });
+    expect(outcome).toMatchObject({ kind: 'failed', reason: 'early', object: WEB });
+  });
+
+  it('that were there before are judged by the restarts since', () => {
+    const before = toTree([{ name: 'web-new-1', reason: 'Running', restarts: 2 }]);
+    const input = toInput({ snapshot: toSnapshot(toInput().application, toApp({ revision: OLD }), before) });
+    expect(follow((now) => toFacts(now, app, { tree: looping }), { input, untilSeconds: 60 }).outcome).toBeUndefined();
+    const more = toTree([{ name: 'web-new-1', reason: 'Running', restarts: 5 }]);
+    expect(follow((now) => toFacts(now, app, { tree: more }), { input }).outcome).toMatchObject({ reason: 'early' });
   });
 });
 

@@ -28,11 +28,17 @@ interface RunOptions {
 }
 
 type RunOutcome =
-  | { kind: 'ended' }
+  | {
+      kind: 'ended';
+      /** False where the program ended without calling app.synth(). */
+      synthesised: boolean;
+    }
   | { kind: 'failed'; stage: 'run' | 'limits'; message: string; location?: { file: string; line: number } };
 
 // Beside the JavaScript heap. V8 reserves 512 MB for code alone, and the kernel counts it: below 700 MB Node 24 does not start.
 const NATIVE_MEGABYTES = 1_024;
+// What the prelude begins its lines with.
+const MARK = '\u001etiphys ';
 const WATCH_MS = 100;
 const MAX_ENTRIES = 50_000;
 
@@ -165,7 +171,7 @@ function judge(result: ExecResult, options: RunOptions): RunOutcome {
       stage: 'limits',
       message: `${entry} needed more than ${limits.heapMegabytes} MB of memory`,
     };
-  if (result.exitCode === 0) return { kind: 'ended' };
+  if (result.exitCode === 0) return { kind: 'ended', synthesised: result.stderr.includes(`${MARK}synthesised`) };
   const report = findReport(result.stderr);
   if (report !== undefined) return { kind: 'failed', stage: 'run', ...explain(report, options) };
   if (result.exitCode === undefined)
@@ -188,10 +194,10 @@ const reportSchema = z.object({
 type Report = z.infer<typeof reportSchema>;
 
 function findReport(stderr: string): Report | undefined {
-  const line = stderr.split('\n').findLast((text) => text.startsWith('\u001etiphys '));
+  const line = stderr.split('\n').findLast((text) => text.startsWith(`${MARK}{`));
   if (line === undefined) return undefined;
   try {
-    return reportSchema.parse(JSON.parse(line.slice('\u001etiphys '.length)));
+    return reportSchema.parse(JSON.parse(line.slice(MARK.length)));
   } catch {
     return undefined;
   }

@@ -14,14 +14,15 @@ const projectFileSchema = z.strictObject({
   version: z.literal(1),
   entry: relativePath.default('main.ts'),
   output: relativePath.default('dist'),
-  charts: relativePath.default('charts'),
+  charts: relativePath.optional(),
 });
 
 /** Where an infrastructure repository keeps its program, its rendered manifests and its charts. Paths are relative. */
 export interface ProjectFile {
   entry: string;
   output: string;
-  charts: string;
+  /** Where the chart of a new service goes; undefined for beside the others. */
+  charts: string | undefined;
 }
 
 // What the cdk8s command line reads; only used where a repository has no tiphys.yaml yet.
@@ -41,7 +42,11 @@ export async function loadProjectFile(dir: string): Promise<ProjectFile> {
         hint: 'Known keys are version (1), entry, output and charts.',
       });
     const { entry, output, charts } = parsed.data;
-    return { entry: posix.normalize(entry), output: trimSlash(output), charts: trimSlash(charts) };
+    return {
+      entry: posix.normalize(entry),
+      output: trimSlash(output),
+      charts: charts === undefined ? undefined : trimSlash(charts),
+    };
   }
   const cdk8s = cdk8sFileSchema.safeParse((await readYaml(dir, 'cdk8s.yaml')) ?? {});
   const app = cdk8s.success ? cdk8s.data.app : undefined;
@@ -50,7 +55,7 @@ export async function loadProjectFile(dir: string): Promise<ProjectFile> {
   return {
     entry: program !== undefined && isPlainPath(program) ? posix.normalize(program) : 'main.ts',
     output: output !== undefined && isPlainPath(output) ? trimSlash(output) : 'dist',
-    charts: 'charts',
+    charts: undefined,
   };
 }
 

@@ -37,6 +37,8 @@ export interface Project {
   dynamicCharts: readonly string[];
   /** What an import of a module of the repository ends in: `.ts`, `.js` or nothing. */
   importEnding: '.ts' | '.js' | '';
+  /** How often a class of the repository is made or extended. */
+  countUses(declaration: ts.ClassDeclaration): number;
   /** True for a path, relative to the repository, of a file that is there. */
   exists(path: string): boolean;
 }
@@ -70,7 +72,25 @@ export async function loadProject(dir: string): Promise<Project> {
   const lookup: Modules = { get: (path) => modules.get(path), all: () => modules.values() };
   const { services, dynamicCharts } = findServices(compiler, lookup);
   const importEnding = await findImportEnding(dir, modules);
-  return { dir, config, compiler, modules: lookup, services, dynamicCharts, importEnding, exists };
+  let uses: Map<ts.ClassDeclaration, number> | undefined;
+  const countUses = (declaration: ts.ClassDeclaration) =>
+    (uses ??= countAllUses(compiler, lookup)).get(declaration) ?? 0;
+  return { dir, config, compiler, modules: lookup, services, dynamicCharts, importEnding, countUses, exists };
+}
+
+function countAllUses(compiler: Compiler, modules: Modules): Map<ts.ClassDeclaration, number> {
+  const uses = new Map<ts.ClassDeclaration, number>();
+  for (const module of modules.all()) {
+    for (const node of listNodes(compiler, module.file)) {
+      const callee = compiler.isNewExpression(node)
+        ? findCallee(modules, module, node.expression)
+        : compiler.isClassDeclaration(node)
+          ? findBase(modules, module, node)
+          : undefined;
+      if (callee?.kind === 'repository') uses.set(callee.node, (uses.get(callee.node) ?? 0) + 1);
+    }
+  }
+  return uses;
 }
 
 async function findImportEnding(dir: string, modules: ReadonlyMap<string, SourceModule>): Promise<'.ts' | '.js' | ''> {

@@ -117,17 +117,17 @@ export function createSynth(options: SynthOptions): Synth {
         signal,
       });
       if (run.kind === 'failed') return run;
+      if (!run.synthesised)
+        return {
+          kind: 'failed',
+          stage: 'output',
+          message: `${project.entry} ended without calling app.synth()`,
+        };
       const output = await readOutput(outputDir, project.output, {
         maxFiles: limits.maxOutputFiles,
         maxBytes: limits.maxOutputBytes,
       });
       if (output.kind === 'failed') return { kind: 'failed', stage: 'output', message: output.message };
-      if (output.files.length === 0)
-        return {
-          kind: 'failed',
-          stage: 'output',
-          message: `${project.entry} ended without writing a manifest; it has to call app.synth()`,
-        };
       return { kind: 'rendered', files: output.files, output: project.output, durationMs: clock.now() - startedAt };
     };
 

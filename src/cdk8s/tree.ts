@@ -31,7 +31,7 @@ export function listConstructs(project: Project, service: Service): ConstructNod
   const found: ConstructNode[] = [];
   if (service.declaration !== undefined) {
     const { module, node } = service.declaration;
-    const uses = countUses(project, node);
+    const uses = project.countUses(node);
     // A class that is also extended, or made in a loop beside this instance, is no less shared.
     const shared = service.frame.shared ?? (uses > 1 ? `${service.className} is used in ${uses} places` : undefined);
     walkClass(project, module, node, { ...service.frame, shared }, found, 0);
@@ -135,7 +135,7 @@ function toFrame(
   call: ts.NewExpression | ts.CallExpression,
   frame: Frame,
 ): Frame {
-  const uses = countUses(project, declaration);
+  const uses = project.countUses(declaration);
   const name = declaration.name?.text ?? 'this class';
   return {
     owner: declaration,
@@ -143,22 +143,6 @@ function toFrame(
     call: { module, node: call, frame },
     shared: frame.shared ?? (uses > 1 ? `${name} is used in ${uses} places` : undefined),
   };
-}
-
-function countUses(project: Project, declaration: ts.ClassDeclaration): number {
-  const { compiler, modules } = project;
-  let uses = 0;
-  for (const module of modules.all()) {
-    for (const node of listNodes(compiler, module.file)) {
-      const callee = compiler.isNewExpression(node)
-        ? findCallee(modules, module, node.expression)
-        : compiler.isClassDeclaration(node)
-          ? findBase(modules, module, node)
-          : undefined;
-      if (callee?.kind === 'repository' && callee.node === declaration) uses += 1;
-    }
-  }
-  return uses;
 }
 
 /** Why code at this node runs more than once for one object of the class. */

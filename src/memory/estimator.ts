@@ -89,7 +89,7 @@ function spreadOf(model: EnvironmentModel, opinions: readonly number[], mixed: n
 /** Learns how a forecast came out. @param others failures of the environment known within the hour before */
 export function learnForecast(model: EnvironmentModel, made: Forecast, failed: boolean, others: number): void {
   // Failures that come together have one cause: the tenth in an hour tells a tenth of what the first told.
-  const weight = failed ? 1 / (1 + others) : 1;
+  const weight = 1 / (1 + others);
   // A failure that a known pattern explains is not held against the rest.
   const unexplained = failed ? 1 - made.beside / Math.max(made.probability, made.beside) : 1;
   learnMixture(model.mixture, made.opinions, failed, weight * unexplained);

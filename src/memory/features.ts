@@ -1,4 +1,5 @@
 import type { ConfirmedPattern } from './co-deploy.ts';
+import { withIncident } from './incident.ts';
 import type { ServiceState } from './service-state.ts';
 import { toLogit } from './statistics.ts';
 import type { VersionView } from './versions.ts';
@@ -14,6 +15,8 @@ export interface Observation {
   startsToday: number;
   /** Other services of the environment that became known to have failed, within the span before. */
   failedHour: number;
+  /** Probability that an incident of the environment is going on. */
+  incident: number;
   failedSixHours: number;
   failedDay: number;
   /** The same in other environments, within the hour. */
@@ -148,11 +151,12 @@ export const FEATURES: readonly Feature[] = [
     value: ({ seen }) => flag(!seen.version.older && (seen.version.hoursBelow ?? 0) > 20),
   },
   {
-    name: 'burst_hour',
+    name: 'incident',
     signal: 'fleet_burst',
-    mean: 0.6,
-    sd: 0.37,
-    value: ({ seen }) => flag(!seen.version.older && seen.failedHour > 0),
+    mean: 1,
+    sd: 0.4,
+    value: ({ seen, rate }) =>
+      seen.version.older ? 0 : toLogit((1 - seen.incident) * rate + seen.incident * withIncident(rate)) - toLogit(rate),
   },
   {
     name: 'burst_day',

@@ -6,6 +6,8 @@ import { toSignals } from './explain.ts';
 import type { DeployFact, DeployRecord, OutcomeFact, Scope } from './facts.ts';
 import { isFailure, toScopeKey } from './facts.ts';
 import type { Observation } from './features.ts';
+import type { IncidentWatch } from './incident.ts';
+import { createIncidentWatch, hearOutcome, incidentAt } from './incident.ts';
 import type { RiskInput, RiskSignal } from './risk.ts';
 import type { ServiceState } from './service-state.ts';
 import { addEnd, addStart, createServiceState } from './service-state.ts';
@@ -23,10 +25,13 @@ const DAY_MS = 24 * HOUR_MS;
 interface Environment {
   model: EnvironmentModel;
   hour: EventWindow;
+  /** Everything that ended within the hour, well or not. */
+  ended: EventWindow;
   sixHours: EventWindow;
   day: EventWindow;
   timeline: Timeline;
   pairs: CoDeploys;
+  incident: IncidentWatch;
 }
 
 interface OpenDeploy {
@@ -129,11 +134,15 @@ export function createProjection(): Projection {
       if (failed === undefined) return true;
       const { service } = record.deploy;
       advanceWindow(environment.hour, fact.atMs);
-      const others = failed ? countEntries(environment.hour) : 0;
+      // A busy environment always has some failures within the hour; only what is beyond its usual rate is company.
+      const usual = made.base.rate * countEntries(environment.ended);
+      const others = Math.max(0, countEntries(environment.hour) - usual);
+      addToWindow(environment.ended, fact.atMs, '');
       const state = getState(record.deploy);
       // Beside others a failure says less about the service; not as little as about the environment, since it did fail.
       addEnd(state, record.deploy, fact, 1 / Math.sqrt(1 + others));
       learnForecast(environment.model, made, failed, others);
+      hearOutcome(environment.incident, fact.atMs, failed, made.opinions[2]);
       if (!failed) return true;
       addFailure(environment.pairs, environment.timeline, found.row);
       const version = versionOf(record.deploy);
@@ -157,10 +166,12 @@ function createEnvironment(): Environment {
   return {
     model: createEnvironmentModel(),
     hour: createWindow(HOUR_MS),
+    ended: createWindow(HOUR_MS),
     sixHours: createWindow(6 * HOUR_MS),
     day: createWindow(DAY_MS),
     timeline: createTimeline(),
     pairs: createCoDeploys(),
+    incident: createIncidentWatch(),
   };
 }
 
@@ -179,6 +190,7 @@ function observe(
     version: viewVersion(input.version, atMs, key, state, siblings, all.order),
     startsToday: state === undefined ? 0 : countSince(state.startsMs, atMs - DAY_MS),
     failedHour,
+    incident: incidentAt(environment.incident, atMs),
     failedSixHours: countOthers(environment.sixHours, atMs, scope.service),
     failedDay: countOthers(environment.day, atMs, scope.service),
     failedElsewhere: Math.max(0, countOthers(all.everywhere, atMs, `${key}\n${scope.service}`) - failedHour),

@@ -31,7 +31,7 @@ const repositoryPath = z
   .string()
   .min(1)
   .max(300)
-  .refine((path) => !/[\u0000-\u001f\u007f\\:]/u.test(path), 'no control characters, backslashes or colons')
+  .refine((path) => !/[\p{Cc}\\:]/u.test(path), 'no control characters, backslashes or colons')
   .refine(
     (path) =>
       path.split('/').every((part) => part !== '' && part !== '.' && part !== '..' && !/^\.git[. ]*$/i.test(part)),
@@ -102,6 +102,17 @@ export interface PlanningInput {
   feedback: string[];
   /** Milliseconds since the epoch. */
   now: number;
+  /** What the ticket has used of models so far; nothing when left out. */
+  spent?: BudgetCounters;
+}
+
+/** What was used of a ticket's budget: plain JSON, stored with the ticket or summed up from its events. */
+export interface BudgetCounters {
+  promptTokens: number;
+  completionTokens: number;
+  /** Requests to a model, failed ones included. */
+  calls: number;
+  wallMs: number;
 }
 
 /** One request to a model, as it is stored and shown. Texts are redacted and bounded. */

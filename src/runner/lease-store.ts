@@ -2,6 +2,7 @@ import type { Knex } from 'knex';
 import { forClaim } from '../database/dialect.ts';
 import { inTransaction } from '../database/transaction.ts';
 import type { Database } from '../database/open.ts';
+import { isRunnable, TICKET_STATUSES } from '../ticket/status.ts';
 
 // One lease per ticket. The token grows with every claim, and every write of a runner names its token, so a runner that
 // was thought dead and comes back cannot write over the one that took the ticket from it.
@@ -19,7 +20,7 @@ interface Candidate {
   claims: number;
 }
 
-const RUNNABLE = ['planning', 'executing', 'observing'];
+const RUNNABLE = TICKET_STATUSES.filter(isRunnable);
 
 /**
  * Claims up to `limit` tickets that have work to do and no live lease, most urgent first, then oldest first.
@@ -72,11 +73,19 @@ export async function renewLease(knex: Knex, lease: Lease, until: string): Promi
   return changed > 0;
 }
 
-/** Gives the ticket back, to be looked at again at `wakeAt` at the earliest. Does nothing when the lease is not ours. */
-export async function releaseLease(knex: Knex, lease: Lease, wakeAt: string | null): Promise<void> {
+/**
+ * Gives the ticket back, to be looked at again at `wakeAt` at the earliest. `uncounted` takes the claim back too: work
+ * that was stopped on purpose is no sign that the ticket cannot be worked on. Does nothing when the lease is not ours.
+ */
+export async function releaseLease(
+  knex: Knex,
+  lease: Lease,
+  { wakeAt, uncounted }: { wakeAt: string | null; uncounted: boolean },
+): Promise<void> {
+  const claims = uncounted ? { claims: knex.raw('case when claims > 0 then claims - 1 else 0 end') } : {};
   await knex('tickets')
     .where({ id: lease.ticketId, lease_token: lease.token })
-    .update({ lease_owner: null, lease_until: null, wake_at: wakeAt });
+    .update({ lease_owner: null, lease_until: null, wake_at: wakeAt, ...claims });
 }
 
 /** Notes that the ticket moves: earlier claims were not in vain. */
@@ -84,12 +93,13 @@ export async function markProgress(knex: Knex, lease: Lease): Promise<void> {
   await knex('tickets').where({ id: lease.ticketId, lease_token: lease.token }).update({ claims: 0 });
 }
 
-/** True while the lease is ours and has not run out. */
-export async function holdsLease(knex: Knex, lease: Lease, now: string): Promise<boolean> {
+/** True while the lease is ours and has not run out, and the ticket has not been paused or ended meanwhile. */
+export async function mayAct(knex: Knex, lease: Lease, now: string): Promise<boolean> {
   const row: unknown = await knex('tickets')
     .select('id')
     .where({ id: lease.ticketId, lease_token: lease.token })
     .where('lease_until', '>', now)
+    .whereIn('status', RUNNABLE)
     .first();
   return row !== undefined;
 }

@@ -12,9 +12,10 @@ import type { TicketStatus } from '../ticket/status.ts';
 import type { Hold } from '../ticket/ticket.ts';
 
 type NodeName = keyof typeof NODES;
+type WorkStatus = Extract<TicketStatus, 'planning' | 'executing' | 'observing'>;
 
 /** What a ticket is called while this node is at work. The approver waits and the recorder ends: they have no status of their own. */
-const STATUS_WHILE: Record<NodeName, TicketStatus | null> = {
+const STATUS_WHILE: Record<NodeName, WorkStatus | null> = {
   planner: 'planning',
   executor: 'planning',
   validator: 'planning',
@@ -37,16 +38,16 @@ const AFTER: Record<NodeName, (state: AgentStateValue) => NodeName | null> = {
 };
 
 export function isNodeName(name: string): name is NodeName {
-  return name in STATUS_WHILE;
+  return Object.hasOwn(STATUS_WHILE, name);
 }
 
 /** The status that a finished node's successor stands for; null where the ticket keeps the one it has. */
-export function statusAfter(node: NodeName, state: AgentStateValue): TicketStatus | null {
+export function statusAfter(node: NodeName, state: AgentStateValue): WorkStatus | null {
   const next = AFTER[node](state);
   return next === null ? null : STATUS_WHILE[next];
 }
 
-export function statusWhile(node: NodeName): TicketStatus | null {
+export function statusWhile(node: NodeName): WorkStatus | null {
   return STATUS_WHILE[node];
 }
 

@@ -11,10 +11,10 @@ import { findApproval } from '../ticket/approval-store.ts';
 import type { Journal } from '../ticket/event-store.ts';
 import { moveTicket, type Move } from '../ticket/move.ts';
 import { findQuestion } from '../ticket/question-store.ts';
-import { isRunnable, type TicketStatus } from '../ticket/status.ts';
+import { isLegalMove, isRunnable, type TicketStatus } from '../ticket/status.ts';
 import { lockTicket } from '../ticket/ticket-store.ts';
 import { holdSchema, type Hold, type Ticket } from '../ticket/ticket.ts';
-import { holdsLease, markProgress, type Lease } from './lease-store.ts';
+import { markProgress, mayAct, type Lease } from './lease-store.ts';
 import { isNodeName, reasonForHold, statusAfter, statusForHold, statusWhile } from './project.ts';
 
 export interface RunDeps {
@@ -83,16 +83,15 @@ async function follow(
     const node = finished;
     finished = undefined;
     await markProgress(deps.db.knex, lease);
-    if (status !== null)
-      await advance(deps, lease, { to: status, code: `after_${node}`, reason: REASONS[status] ?? '' });
+    if (status !== null) await advance(deps, lease, { to: status, code: `after_${node}`, reason: REASONS[status] });
   }
 }
 
-const REASONS: Partial<Record<TicketStatus, string>> = {
+const REASONS = {
   planning: 'planning and drafting in a private work tree',
   executing: 'writing the approved change to git',
   observing: 'watching Argo CD until exactly this commit is live',
-};
+} as const satisfies Partial<Record<TicketStatus, string>>;
 
 /** After the graph has stopped: it waits for somebody, or it has ended. */
 async function settle(deps: RunDeps, lease: Lease, config: GraphConfig): Promise<void> {
@@ -163,17 +162,32 @@ async function advance(deps: RunDeps, lease: Lease, move: Move): Promise<void> {
     const ticket = await lockTicket(trx, lease.ticketId);
     if (ticket.status === move.to) return;
     if (!isRunnable(ticket.status)) throw new AppError('aborted', `the ticket is ${ticket.status} now`);
-    await moveTicket(trx, deps.journal, ticket, move, { actor: 'agent', at, leaseToken: lease.token });
+    const by = { actor: 'agent', at, leaseToken: lease.token };
+    const between = toBetween(ticket.status, move.to);
+    const from =
+      between === undefined
+        ? ticket
+        : await moveTicket(trx, deps.journal, ticket, { to: between, code: 'caught_up', reason: REASONS[between] }, by);
+    await moveTicket(trx, deps.journal, from, move, by);
   });
   deps.journal.published();
+}
+
+/**
+ * The graph runs ahead of the status, which follows node by node, so after a crash the ticket may be two moves behind,
+ * as from `planning` to `observing`. The status that was not written is made up for.
+ */
+function toBetween(from: TicketStatus, to: TicketStatus): 'executing' | undefined {
+  if (isLegalMove(from, to)) return undefined;
+  return isLegalMove(from, 'executing') && isLegalMove('executing', to) ? 'executing' : undefined;
 }
 
 function createRunContext(deps: RunDeps, lease: Lease, signal: AbortSignal): RunContext {
   return {
     signal,
     fence: async () => {
-      if (!(await holdsLease(deps.db.knex, lease, toIsoTime(deps.clock.now())))) {
-        throw new AppError('lease_lost', `another runner works on ticket ${lease.ticketId}`);
+      if (!(await mayAct(deps.db.knex, lease, toIsoTime(deps.clock.now())))) {
+        throw new AppError('lease_lost', `ticket ${lease.ticketId} was taken over, paused or ended meanwhile`);
       }
     },
     emit: async (node, events) => {

@@ -37,6 +37,8 @@ export interface Runner {
 
 const SWEEP_MS = 5_000;
 
+type Release = Parameters<typeof releaseLease>[2];
+
 export function createRunner(options: RunnerOptions): Runner {
   const { db, clock, logger } = options;
   const running = new Map<string, { controller: AbortController; done: Promise<void> }>();
@@ -52,7 +54,7 @@ export function createRunner(options: RunnerOptions): Runner {
         (error: unknown) => logger.warn({ error: toErrorMessage(error) }, 'lease could not be renewed'),
       );
     }, options.leaseMs / 3);
-    let wakeAt: string | null = null;
+    let release: Release = { wakeAt: null, uncounted: false };
     try {
       const ticket = await findTicket(db.knex, lease.ticketId);
       if (ticket === undefined || !isRunnable(ticket.status)) return;
@@ -61,29 +63,30 @@ export function createRunner(options: RunnerOptions): Runner {
       }
       await runTicket(options, ticket, lease, controller.signal);
     } catch (error) {
-      wakeAt = await onFault(lease, controller.signal, error);
+      release = await onFault(lease, controller.signal, error);
     } finally {
       clearInterval(heartbeat);
-      await releaseLease(db.knex, lease, wakeAt).catch((error: unknown) =>
+      await releaseLease(db.knex, lease, release).catch((error: unknown) =>
         logger.warn({ error: toErrorMessage(error) }, 'lease could not be released'),
       );
     }
   };
 
   /** Decides what a fault means: somebody took the ticket, it is worth another try, or the ticket ends errored. */
-  const onFault = async (lease: Lease, signal: AbortSignal, thrown: unknown): Promise<string | null> => {
+  const onFault = async (lease: Lease, signal: AbortSignal, thrown: unknown): Promise<Release> => {
     const error =
       thrown instanceof GraphRecursionError
         ? new AppError('internal', 'the agent went in circles and was stopped', { cause: thrown })
         : toAppError(thrown);
     if (signal.aborted || error.code === 'aborted' || error.code === 'lease_lost') {
       logger.debug({ ticket: lease.ticketId, why: error.message }, 'work on a ticket was stopped');
-      return null;
+      return { wakeAt: null, uncounted: true };
     }
     logger.warn({ ticket: lease.ticketId, error }, 'work on a ticket failed');
     const mayRetry = error.retryable && lease.claims < options.maxClaims;
     await reportFault(lease, error, mayRetry);
-    return mayRetry ? toIsoTime(clock.now() + Math.min(60_000, 1_000 * 2 ** lease.claims)) : null;
+    const waitMs = Math.min(60_000, 1_000 * 2 ** lease.claims);
+    return { wakeAt: mayRetry ? toIsoTime(clock.now() + waitMs) : null, uncounted: false };
   };
 
   const reportFault = async (lease: Lease, error: AppError, mayRetry: boolean): Promise<void> => {
@@ -116,9 +119,11 @@ export function createRunner(options: RunnerOptions): Runner {
     if (limit <= 0) return;
     const until = toIsoTime(now + options.leaseMs);
     for (const lease of await claimTickets(db, { owner: options.owner, now: toIsoTime(now), until, limit })) {
+      // Our own lease ran out under us, as when the machine slept: the work begun under it must not go on beside this.
+      running.get(lease.ticketId)?.controller.abort(new AppError('lease_lost', 'the lease ran out'));
       const controller = new AbortController();
       const done = run(lease, controller).finally(() => {
-        running.delete(lease.ticketId);
+        if (running.get(lease.ticketId)?.controller === controller) running.delete(lease.ticketId);
         wake();
       });
       running.set(lease.ticketId, { controller, done });

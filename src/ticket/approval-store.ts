@@ -1,4 +1,5 @@
 import type { Knex } from 'knex';
+import { toText } from '../database/dialect.ts';
 import type { ApprovalId, ChangeHash } from '../lib/ids.ts';
 
 export type ApprovalKind = 'plan' | 'revert' | 'promotion' | 'changed_difference';
@@ -122,16 +123,22 @@ export async function decideApproval(
       state: decision.state,
       decided_at: decision.at,
       decided_by: decision.by,
-      reason: decision.reason ?? null,
+      reason: decision.reason === undefined ? null : toText(decision.reason),
     });
   return changed > 0;
 }
 
-/** Pending approvals whose time is over. */
+/**
+ * Pending approvals whose time is over, longest over first, a page of them. Only those whose ticket waits for them now:
+ * the others, such as those of paused tickets, would fill the page and hold up the rest.
+ */
 export async function listOverdueApprovals(knex: Knex, now: string): Promise<Approval[]> {
+  const waiting = knex('tickets').select('id').whereIn('status', ['pending_plan_approval', 'pending_approval']);
   const rows = await knex<ApprovalRow>('approvals')
     .where({ state: 'pending' })
     .where('expires_at', '<=', now)
+    .whereIn('ticket_id', waiting)
+    .orderBy('expires_at', 'asc')
     .limit(100);
   return rows.map(toApproval);
 }

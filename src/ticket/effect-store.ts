@@ -1,5 +1,6 @@
 import type { Knex } from 'knex';
 import { fromJson, toJson } from '../database/dialect.ts';
+import { AppError } from '../lib/errors.ts';
 
 /** Something done, or about to be done, to the world outside our database. */
 export type EffectKind = 'push' | 'sync' | 'rollout_action';
@@ -57,20 +58,22 @@ export async function bookEffect(
     at: string;
   },
 ): Promise<{ effect: Effect; isNew: boolean }> {
-  const found = await knex<EffectRow>('effects').where({ kind: intent.kind, natural_key: intent.naturalKey }).first();
-  if (found !== undefined) return { effect: toEffect(found), isNew: false };
-  await knex('effects').insert({
-    id: intent.id,
-    ticket_id: intent.ticketId,
-    kind: intent.kind,
-    natural_key: intent.naturalKey,
-    state: 'intended',
-    intent_json: toJson(intent.intent),
-    created_at: intent.at,
-    updated_at: intent.at,
-  });
-  const effect: Effect = { ...intent, state: 'intended', outcome: null };
-  return { effect, isNew: true };
+  const key = { kind: intent.kind, natural_key: intent.naturalKey };
+  await knex('effects')
+    .insert({
+      ...key,
+      id: intent.id,
+      ticket_id: intent.ticketId,
+      state: 'intended',
+      intent_json: toJson(intent.intent),
+      created_at: intent.at,
+      updated_at: intent.at,
+    })
+    .onConflict(['kind', 'natural_key'])
+    .ignore();
+  const row = await knex<EffectRow>('effects').where(key).first();
+  if (row === undefined) throw new AppError('internal', `effect ${intent.naturalKey} was booked and is gone`);
+  return { effect: toEffect(row), isNew: row.id === intent.id };
 }
 
 export async function settleEffect(

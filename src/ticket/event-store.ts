@@ -21,6 +21,8 @@ export interface Journal {
    * told after the transaction has ended, by `published`.
    */
   append(trx: Knex.Transaction, ticketId: string, actor: string, bodies: readonly TicketEventBody[]): Promise<void>;
+  /** A sentence as the journal would write it, for rows that repeat what an event says. */
+  redact(text: string): string;
   /** Wakes everyone who waits for new events; call it after the commit. Losing the call only costs a poll interval. */
   published(): void;
   /** Resolves at the next `published`, or after `ms`. */
@@ -43,6 +45,7 @@ export function createJournal(deps: { clock: Clock; redactor: Redactor }): Journ
         clean.map(({ type, data }) => ({ at, ticketId, actor, action: type, detail: toDetail(data) })),
       );
     },
+    redact: (text) => deps.redactor.text(text),
     published: () => {
       for (const wake of [...waiting]) wake();
     },
@@ -81,6 +84,23 @@ export async function listEvents(
   if (filter.ticketId !== undefined) void query.where('ticket_id', filter.ticketId);
   if (filter.types !== undefined) void query.whereIn('type', filter.types);
   return (await query).map(toEvent);
+}
+
+/** What the ticket has put on the branch so far, as its push events tell, oldest first. */
+export async function findPushedCommits(
+  knex: Knex,
+  ticketId: string,
+): Promise<{ commits: string[]; revertCommits: string[] }> {
+  const rows = await knex<EventRow>('events').where({ ticket_id: ticketId, type: 'push' }).orderBy('seq', 'asc');
+  const pushes = rows.map(toEvent).flatMap((event) => (event.type === 'push' ? [event.data] : []));
+  const commitsOf = (purpose: 'change' | 'revert') => [
+    ...new Set(
+      pushes
+        .filter((push) => push.purpose === purpose && (push.outcome === 'pushed' || push.outcome === 'already_pushed'))
+        .flatMap((push) => push.commits),
+    ),
+  ];
+  return { commits: commitsOf('change'), revertCommits: commitsOf('revert') };
 }
 
 /** The id of the newest event; 0 where there is none. */

@@ -36,13 +36,15 @@ export async function moveTicket(
       details: { status: ticket.status, legal: nextStatuses(ticket.status) },
     });
   }
+  const reason = journal.redact(move.reason);
+  const ending = move.ending === undefined ? (isEnded(move.to) ? ticket.ending : null) : move.ending;
   const next: Ticket = {
     ...ticket,
     status: move.to,
     pausedFrom: move.to === 'paused' || move.to === 'errored' ? ticket.status : null,
     hold: move.hold === undefined ? (move.to === 'paused' ? ticket.hold : null) : move.hold,
-    ending: move.ending === undefined ? (isEnded(move.to) ? ticket.ending : null) : move.ending,
-    reason: move.reason,
+    ending: ending === null ? null : { ...ending, sentence: journal.redact(ending.sentence) },
+    reason,
     application: move.application === undefined ? ticket.application : move.application,
     attempt: move.attempt ?? ticket.attempt,
     startedAt: ticket.startedAt ?? (move.to === 'planning' ? by.at : null),
@@ -69,7 +71,7 @@ export async function moveTicket(
   if (!written) throw new AppError('lease_lost', `another runner works on ticket ${ticket.id}`);
   await journal.append(trx, ticket.id, by.actor, [
     ...(move.also ?? []),
-    { type: 'status', data: { from: ticket.status, to: move.to, code: move.code, reason: move.reason } },
+    { type: 'status', data: { from: ticket.status, to: move.to, code: move.code, reason } },
   ]);
   return next;
 }

@@ -1,5 +1,5 @@
 import type { Knex } from 'knex';
-import { fromJson, toJson } from '../database/dialect.ts';
+import { fromJson, toJson, toText } from '../database/dialect.ts';
 
 /** Something the agent asked, and what was answered. */
 export interface Question {
@@ -50,8 +50,9 @@ export async function askQuestion(
   trx: Knex.Transaction,
   question: Pick<Question, 'id' | 'ticketId' | 'attempt' | 'question' | 'options' | 'field' | 'askedAt'>,
 ): Promise<{ question: Question; isNew: boolean }> {
+  const words = toText(question.question);
   const open = await trx<QuestionRow>('questions')
-    .where({ ticket_id: question.ticketId, attempt: question.attempt, question: question.question })
+    .where({ ticket_id: question.ticketId, attempt: question.attempt, question: words })
     .whereNull('answer')
     .first();
   if (open !== undefined) return { question: toQuestion(open), isNew: false };
@@ -59,12 +60,12 @@ export async function askQuestion(
     id: question.id,
     ticket_id: question.ticketId,
     attempt: question.attempt,
-    question: question.question,
+    question: words,
     options_json: toJson(question.options),
     field: question.field,
     asked_at: question.askedAt,
   });
-  return { question: { ...question, answer: null, answeredAt: null, answeredBy: null }, isNew: true };
+  return { question: { ...question, question: words, answer: null, answeredAt: null, answeredBy: null }, isNew: true };
 }
 
 export async function findQuestion(knex: Knex, id: string): Promise<Question | undefined> {
@@ -88,6 +89,6 @@ export async function answerQuestion(
   const changed = await trx('questions')
     .where({ id })
     .whereNull('answer')
-    .update({ answer: answer.answer, answered_at: answer.at, answered_by: answer.by });
+    .update({ answer: toText(answer.answer), answered_at: answer.at, answered_by: answer.by });
   return changed > 0;
 }

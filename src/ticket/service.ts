@@ -2,19 +2,13 @@ import type { Database } from '../database/open.ts';
 import { inTransaction, type Transaction } from '../database/transaction.ts';
 import { toIsoTime, type Clock } from '../lib/clock.ts';
 import { AppError } from '../lib/errors.ts';
-import { isApprovalId, type IdSource } from '../lib/ids.ts';
+import type { IdSource } from '../lib/ids.ts';
 import { decideApproval, findApproval, type Approval } from './approval-store.ts';
-import type { Journal } from './event-store.ts';
+import { decide, toHoldApprovalId, toIllegalAction, toSentence } from './decide.ts';
+import { findPushedCommits, type Journal } from './event-store.ts';
 import { moveTicket, type Move } from './move.ts';
 import { answerQuestion } from './question-store.ts';
-import {
-  isLegalAction,
-  isResumable,
-  isRunnable,
-  legalActions,
-  type TicketAction,
-  type TicketStatus,
-} from './status.ts';
+import { isLegalAction, isResumable, isRunnable, type TicketAction, type TicketStatus } from './status.ts';
 import { findTicket, insertTicket, lockTicket, updateTicket } from './ticket-store.ts';
 import type { Priority, Target, Ticket } from './ticket.ts';
 
@@ -28,7 +22,8 @@ export interface NewTicket {
 
 /** Everything a person can do to a ticket. Each call is one transaction; an action that is not legal now changes nothing. */
 export interface TicketService {
-  create(input: NewTicket, actor: string): Promise<Ticket>;
+  /** `also` runs in the same transaction: what it writes is there exactly when the ticket is. */
+  create(input: NewTicket, actor: string, also?: (trx: Transaction, ticket: Ticket) => Promise<void>): Promise<Ticket>;
   get(id: string): Promise<Ticket>;
   edit(
     id: string,
@@ -78,36 +73,6 @@ export function createTicketService(deps: TicketServiceDeps): TicketService {
   const move = async (id: string, action: TicketAction, actor: string, to: (ticket: Ticket) => Move): Promise<Ticket> =>
     await act(id, action, async (trx, ticket, at) => await moveTicket(trx, journal, ticket, to(ticket), { actor, at }));
 
-  const decide = async (
-    trx: Transaction,
-    ticket: Ticket,
-    approvalId: string,
-    state: 'granted' | 'denied',
-    by: { actor: string; at: string; reason?: string },
-  ): Promise<Approval> => {
-    const approval = isApprovalId(approvalId) ? await findApproval(trx, approvalId) : undefined;
-    if (approval === undefined || approval.ticketId !== ticket.id) {
-      throw new AppError('not_found', `ticket ${ticket.id} has no approval ${approvalId}`);
-    }
-    if (approval.state === 'pending' && approval.expiresAt <= by.at) {
-      throw new AppError('stale_change', 'this approval has expired', {
-        hint: 'Read the plan again and retry the ticket.',
-      });
-    }
-    const decided = await decideApproval(trx, approval.id, {
-      state,
-      at: by.at,
-      by: by.actor,
-      ...(by.reason === undefined ? {} : { reason: by.reason }),
-    });
-    if (!decided) {
-      throw new AppError('conflict', `this approval is already ${approval.state}`, {
-        details: { state: approval.state },
-      });
-    }
-    return { ...approval, state, decidedAt: by.at, decidedBy: by.actor, reason: by.reason ?? null };
-  };
-
   /** The status a decided hold leads to: `executing` writes to git, a promotion goes on watching. */
   const afterGrant = (approval: Approval): TicketStatus => (approval.kind === 'promotion' ? 'observing' : 'executing');
 
@@ -137,7 +102,7 @@ export function createTicketService(deps: TicketServiceDeps): TicketService {
     };
 
   return {
-    create: async (input, actor) => {
+    create: async (input, actor, also) => {
       const at = toIsoTime(deps.clock.now());
       const draft: Ticket = {
         id: deps.ids.ticketId(),
@@ -163,14 +128,10 @@ export function createTicketService(deps: TicketServiceDeps): TicketService {
         await journal.append(trx, draft.id, actor, [
           { type: 'status', data: { from: null, to: 'draft', code: 'created', reason: `opened by ${actor}` } },
         ]);
-        if (!input.start) return draft;
-        return await moveTicket(
-          trx,
-          journal,
-          draft,
-          { to: 'planning', code: 'started', reason: 'waiting for the planner' },
-          { actor, at },
-        );
+        const start: Move = { to: 'planning', code: 'started', reason: 'waiting for the planner' };
+        const created = input.start ? await moveTicket(trx, journal, draft, start, { actor, at }) : draft;
+        await also?.(trx, created);
+        return created;
       });
       journal.published();
       deps.changed(ticket);
@@ -183,11 +144,14 @@ export function createTicketService(deps: TicketServiceDeps): TicketService {
     },
     edit: async (id, patch, actor) =>
       await act(id, 'edit', async (trx, ticket, at) => {
-        await updateTicket(trx, id, patch, at);
+        // Before it is planned, the ticket is about what its target names.
+        const named = patch.target?.application ?? (ticket.status === 'draft' ? null : ticket.application);
+        const change = patch.target === undefined ? patch : { ...patch, application: named };
+        await updateTicket(trx, id, change, at);
         await journal.append(trx, id, actor, [
           { type: 'note', data: { node: 'ticket', text: `edited: ${Object.keys(patch).join(', ') || 'nothing'}` } },
         ]);
-        return { ...ticket, ...patch, updatedAt: at };
+        return { ...ticket, ...change, updatedAt: at };
       }),
     start: async (id, actor) =>
       await move(id, 'start', actor, () => ({ to: 'planning', code: 'started', reason: 'waiting for the planner' })),
@@ -248,11 +212,25 @@ export function createTicketService(deps: TicketServiceDeps): TicketService {
         hold: ticket.hold,
       })),
     cancel: async (id, reason, actor) =>
-      await move(id, 'cancel', actor, () => ({
-        to: 'cancelled',
-        code: 'cancelled',
-        reason: reason === '' ? `cancelled by ${actor}` : `cancelled by ${actor}: ${reason}`,
-      })),
+      await act(id, 'cancel', async (trx, ticket, at) => {
+        const pushed = await findPushedCommits(trx, id);
+        const withdrawn = await withdrawApproval(trx, ticket, { actor, at });
+        const sentence = toSentence('cancelled', actor, reason);
+        return await moveTicket(
+          trx,
+          journal,
+          ticket,
+          {
+            to: 'cancelled',
+            code: 'cancelled',
+            reason: sentence,
+            // What was pushed stays on the branch: cancelling stops the work, it does not take anything back.
+            ending: { code: 'cancelled', sentence, ...pushed, reverted: pushed.revertCommits.length > 0 },
+            also: withdrawn,
+          },
+          { actor, at },
+        );
+      }),
     retry: async (id, actor) =>
       await move(id, 'retry', actor, (ticket) => {
         const retried = { code: 'retried', reason: `tried again by ${actor}` };
@@ -267,10 +245,19 @@ function toWorkStatus(status: TicketStatus | null): TicketStatus {
   return status !== null && isRunnable(status) ? status : 'planning';
 }
 
-function toHoldApprovalId(ticket: Ticket): string {
-  if (ticket.hold === null || ticket.hold.kind === 'question')
-    throw new AppError('conflict', 'nothing waits for approval');
-  return ticket.hold.approvalId;
+/** Nobody shall be asked any more about a ticket that is cancelled. */
+async function withdrawApproval(
+  trx: Transaction,
+  ticket: Ticket,
+  by: { actor: string; at: string },
+): Promise<NonNullable<Move['also']>> {
+  if (ticket.hold === null || ticket.hold.kind === 'question') return [];
+  const approval = await findApproval(trx, ticket.hold.approvalId);
+  if (approval === undefined) return [];
+  const { actor, at } = by;
+  const decided = await decideApproval(trx, approval.id, { state: 'superseded', at, by: actor });
+  if (!decided) return [];
+  return [toApprovalEvent({ ...approval, state: 'superseded', decidedAt: at, decidedBy: actor })];
 }
 
 export function toApprovalEvent(approval: Approval): NonNullable<Move['also']>[number] {
@@ -294,16 +281,16 @@ function toDenialMove(approval: Approval, reason: string, actor: string, revise:
     // Denying a promotion or a revert is a decision about a change that is already out: the resolver carries it on.
     case 'promotion':
     case 'revert':
-      return { to: 'observing', code: 'denied', reason: `${approval.kind} denied by ${actor}: ${reason}`, also };
+      return { to: 'observing', code: 'denied', reason: toSentence(`${approval.kind} denied`, actor, reason), also };
     case 'plan':
     case 'changed_difference':
       return {
         to: 'cancelled',
         code: 'denied',
-        reason: `denied by ${actor}: ${reason}`,
+        reason: toSentence('denied', actor, reason),
         ending: {
           code: 'denied',
-          sentence: `Denied by ${actor}: ${reason}`,
+          sentence: toSentence('Denied', actor, reason),
           commits: [],
           reverted: false,
           revertCommits: [],
@@ -311,12 +298,4 @@ function toDenialMove(approval: Approval, reason: string, actor: string, revise:
         also,
       };
   }
-}
-
-function toIllegalAction(action: TicketAction, status: TicketStatus): AppError {
-  const legal = legalActions(status);
-  return new AppError('illegal_transition', `cannot ${action.replace('_', ' ')} a ticket that is ${status}`, {
-    hint: legal.length === 0 ? 'It has ended; open a new ticket.' : `Now legal: ${legal.join(', ')}.`,
-    details: { status, action, legal },
-  });
 }

@@ -1,5 +1,5 @@
 import type { Knex } from 'knex';
-import { forUpdate, fromJson, whereContains } from '../database/dialect.ts';
+import { forUpdate, fromJson, toText, whereContains } from '../database/dialect.ts';
 import { AppError } from '../lib/errors.ts';
 import { isTicketId, type TicketId } from '../lib/ids.ts';
 import { TICKET_STATUSES, type TicketStatus } from './status.ts';
@@ -76,8 +76,8 @@ function toPriority(text: string): Priority {
 export async function insertTicket(trx: Knex, ticket: Ticket): Promise<void> {
   await trx('tickets').insert({
     id: ticket.id,
-    title: ticket.title,
-    description: ticket.description,
+    title: toText(ticket.title),
+    description: toText(ticket.description),
     priority: ticket.priority,
     priority_rank: PRIORITIES.indexOf(ticket.priority),
     status: ticket.status,
@@ -85,7 +85,7 @@ export async function insertTicket(trx: Knex, ticket: Ticket): Promise<void> {
     target_json: JSON.stringify(ticket.target),
     hold_json: ticket.hold === null ? null : JSON.stringify(ticket.hold),
     outcome_json: ticket.ending === null ? null : JSON.stringify(ticket.ending),
-    reason: ticket.reason,
+    reason: toText(ticket.reason),
     attempt: ticket.attempt,
     application: ticket.application,
     actor: ticket.actor,
@@ -140,8 +140,8 @@ export async function updateTicket(
 ): Promise<boolean> {
   const json = (value: unknown) => (value === null ? null : JSON.stringify(value));
   const columns: Record<string, unknown> = { updated_at: updatedAt };
-  if (patch.title !== undefined) columns['title'] = patch.title;
-  if (patch.description !== undefined) columns['description'] = patch.description;
+  if (patch.title !== undefined) columns['title'] = toText(patch.title);
+  if (patch.description !== undefined) columns['description'] = toText(patch.description);
   if (patch.priority !== undefined) {
     columns['priority'] = patch.priority;
     columns['priority_rank'] = PRIORITIES.indexOf(patch.priority);
@@ -152,7 +152,7 @@ export async function updateTicket(
   if (patch.attempt !== undefined) columns['attempt'] = patch.attempt;
   if (patch.hold !== undefined) columns['hold_json'] = json(patch.hold);
   if (patch.ending !== undefined) columns['outcome_json'] = json(patch.ending);
-  if (patch.reason !== undefined) columns['reason'] = patch.reason;
+  if (patch.reason !== undefined) columns['reason'] = toText(patch.reason);
   if (patch.application !== undefined) columns['application'] = patch.application;
   if (patch.startedAt !== undefined) columns['started_at'] = patch.startedAt;
   if (patch.endedAt !== undefined) columns['ended_at'] = patch.endedAt;

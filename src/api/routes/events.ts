@@ -30,21 +30,33 @@ export function addEventRoutes(server: FastifyInstance, deps: RouteDeps): void {
   // A ticket's stream tells its whole story from the start; the stream over all tickets begins now.
   app.get(
     '/api/tickets/:id/stream',
-    { schema: { tags, params: contract.ticketIdSchema, querystring: contract.streamQuerySchema } },
+    {
+      // HEAD would run the same handler, and a stream without a body has no end.
+      exposeHeadRoute: false,
+      config: { isStream: true },
+      schema: {
+        tags,
+        params: contract.ticketIdSchema,
+        querystring: contract.streamQuerySchema,
+        produces: ['text/event-stream'],
+      },
+    },
     async (request, reply) => {
       const { id: ticketId } = await deps.tickets.get(request.params.id);
       const after = parseLastEventId(request, request.query.lastEventId) ?? 0;
-      deps.streams.serve(request, reply, (signal) =>
-        followEvents({ knex, journal: deps.journal }, { ticketId }, after, signal),
-      );
+      deps.streams.serve(reply, (signal) => followEvents({ knex, journal: deps.journal }, { ticketId }, after, signal));
     },
   );
   app.get(
     '/api/events/stream',
-    { schema: { tags, querystring: contract.streamQuerySchema } },
+    {
+      exposeHeadRoute: false,
+      config: { isStream: true },
+      schema: { tags, querystring: contract.streamQuerySchema, produces: ['text/event-stream'] },
+    },
     async (request, reply) => {
       const after = parseLastEventId(request, request.query.lastEventId) ?? (await lastEventId(knex));
-      deps.streams.serve(request, reply, (signal) => followEvents({ knex, journal: deps.journal }, {}, after, signal));
+      deps.streams.serve(reply, (signal) => followEvents({ knex, journal: deps.journal }, {}, after, signal));
     },
   );
 }

@@ -18,11 +18,17 @@ export function addSystemRoutes(server: FastifyInstance, deps: RouteDeps): void 
     async (_request, reply) => {
       const checks = await Promise.all(
         Object.entries(deps.readiness).map(async ([name, check]) => {
+          const answered = new AbortController();
           try {
-            const late = deps.clock.sleep(READY_TIMEOUT_MS).then(() => Promise.reject(new Error('no answer in time')));
+            const late = deps.clock
+              .sleep(READY_TIMEOUT_MS, answered.signal)
+              .then(() => Promise.reject(new Error('no answer in time')));
             return { name, ok: true, detail: await Promise.race([check(), late]) };
           } catch (error) {
             return { name, ok: false, detail: deps.redactor.text(toErrorMessage(error)) };
+          } finally {
+            // The sleep that lost the race would keep a stopping process alive.
+            answered.abort();
           }
         }),
       );
@@ -34,8 +40,8 @@ export function addSystemRoutes(server: FastifyInstance, deps: RouteDeps): void 
     ...deps.info,
     tickets: await countTickets(deps.db.knex),
   }));
-  app.get('/api/openapi.json', { schema: { hide: true } }, () => app.swagger());
-  app.get('/metrics', { schema: { hide: true } }, async (_request, reply) =>
+  app.get('/api/openapi.json', { schema: { tags: ['system'] } }, () => app.swagger());
+  app.get('/metrics', { schema: { tags: ['system'], produces: ['text/plain'] } }, async (_request, reply) =>
     reply.type(deps.metrics.contentType).send(await deps.metrics.render()),
   );
 }

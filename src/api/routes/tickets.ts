@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { listAudit } from '../../audit/audit-store.ts';
+import type { Transaction } from '../../database/transaction.ts';
 import { AppError } from '../../lib/errors.ts';
 import { once } from '../../ticket/idempotency-store.ts';
 import { findLatestPlan } from '../../ticket/plan-store.ts';
@@ -23,15 +24,16 @@ export function addTicketRoutes(server: FastifyInstance, deps: RouteDeps): void 
     request: FastifyRequest,
     reply: FastifyReply,
     status: number,
-    work: () => Promise<Ticket>,
+    work: (remember: (trx: Transaction, ticket: Ticket) => Promise<void>) => Promise<Ticket>,
   ): Promise<contract.TicketView> => {
     const header = request.headers['idempotency-key'];
     const key = Array.isArray(header) ? header[0] : header;
     const route = `${request.method} ${request.url.split('?')[0] ?? ''}`;
-    const result = await once(deps, { actor: request.actor, route, key, body: request.body }, async () => ({
-      status,
-      body: toTicketView(await work()),
-    }));
+    const toAnswer = (ticket: Ticket) => ({ status, body: toTicketView(ticket) });
+    const asked = { actor: request.actor, route, key, body: request.body };
+    const result = await once<contract.TicketView>(deps, asked, async (remember) =>
+      toAnswer(await work(async (trx, ticket) => await remember(trx, toAnswer(ticket)))),
+    );
     if (result.replayed) void reply.header('idempotency-replayed', 'true');
     void reply.status(result.status);
     return result.body;
@@ -41,7 +43,12 @@ export function addTicketRoutes(server: FastifyInstance, deps: RouteDeps): void 
     '/api/tickets',
     { schema: { tags, body: contract.createTicketSchema, response: { 201: contract.ticketSchema, ...PROBLEMS } } },
     async (request, reply) =>
-      await answer(request, reply, 201, async () => await tickets.create(request.body, toActor(request))),
+      await answer(
+        request,
+        reply,
+        201,
+        async (remember) => await tickets.create(request.body, toActor(request), remember),
+      ),
   );
   app.get(
     '/api/tickets',
@@ -100,10 +107,19 @@ export function addTicketRoutes(server: FastifyInstance, deps: RouteDeps): void 
   );
   app.get(
     '/api/tickets/:id/audit',
-    { schema: { tags, params: contract.ticketIdSchema, response: { 200: contract.auditListSchema, ...PROBLEMS } } },
-    async ({ params }) => {
+    {
+      schema: {
+        tags,
+        params: contract.ticketIdSchema,
+        querystring: contract.listAuditSchema,
+        response: { 200: contract.auditListSchema, ...PROBLEMS },
+      },
+    },
+    async ({ params, query }) => {
       await tickets.get(params.id);
-      return { items: await listAudit(deps.db.knex, { ticketId: params.id, limit: 5_000 }) };
+      const page = { afterSeq: query.after, limit: query.limit };
+      const items = await listAudit(deps.db.knex, { ticketId: params.id, ...page });
+      return { items, lastSeq: items.at(-1)?.seq ?? query.after };
     },
   );
 

@@ -26,7 +26,7 @@ export function addService(context: EditContext, edit: EditOf<'add_service'>): s
       'the replicas of a Deployment would all share one volume',
       'Ask for a statefulset, which gives each pod a volume of its own.',
     );
-  const path = posix.join(project.config.charts, `${edit.service}.ts`);
+  const path = posix.join(findChartsFolder(project), `${edit.service}.ts`);
   if (project.exists(path))
     throw unsupported(
       `${path} exists but makes no service ${edit.service}`,
@@ -55,6 +55,18 @@ export function addService(context: EditContext, edit: EditOf<'add_service'>): s
   const volatile =
     kind === 'StatefulSet' && edit.storage === undefined ? '; without storage its data ends with its pods' : '';
   return `new service ${edit.service}: ${kind} of ${edit.replicas} x ${edit.image}${needs}${volatile}`;
+}
+
+/** The folder named in tiphys.yaml, else the one most charts are in, else `charts` beside the program. */
+function findChartsFolder(project: Project): string {
+  if (project.config.charts !== undefined) return project.config.charts;
+  const counts = new Map<string, number>();
+  for (const { file } of project.services) {
+    const folder = posix.dirname(file);
+    if (file !== project.config.entry) counts.set(folder, (counts.get(folder) ?? 0) + 1);
+  }
+  const [most] = [...counts].sort((a, b) => b[1] - a[1]);
+  return most?.[0] ?? posix.join(posix.dirname(project.config.entry), 'charts');
 }
 
 /** The module that makes the charts, and the name of the App in it. */

@@ -108,7 +108,8 @@ const OF_PROJECTS: Readonly<Record<string, string>> = {
 export function findKnownImage(image: string): KnownImage | undefined {
   const repository = image.replace(/@sha256:[0-9a-f]+$/, '').replace(/:[\w][\w.-]*$/, '');
   const tag = /:([\w][\w.-]*)(?:@|$)/.exec(image.slice(repository.length))?.[1] ?? '';
-  const name = OF_PROJECTS[repository.replace(/^docker\.io\//, '')] ?? OFFICIAL.exec(repository)?.[1];
+  const plain = repository.replace(/^docker\.io\//, '');
+  const name = Object.hasOwn(OF_PROJECTS, plain) ? OF_PROJECTS[plain] : OFFICIAL.exec(repository)?.[1];
   // `nginx-unprivileged` and `valkey` are no official images: only the projects' own names count.
   if (name === undefined || (Object.values(OF_PROJECTS).includes(name) && OFFICIAL.test(repository))) return undefined;
   const known = Object.hasOwn(IMAGES, name) ? IMAGES[name] : undefined;

@@ -107,7 +107,13 @@ function toAssignment(context: EditContext, container: ObjectPlace, workload: Co
     const millis = Math.round(cores * 1000);
     if (!(millis > 0))
       throw unsupported(`${wish.quantity} is no amount of CPU`, 'Write it in millicores, such as 250m.');
-    return { path, code: millis % 1000 === 0 ? `${cpu}.units(${millis / 1000})` : `${cpu}.millis(${millis})` };
+    return {
+      path,
+      code:
+        millis % 1000 === 0 && !wish.quantity.endsWith('m')
+          ? `${cpu}.units(${millis / 1000})`
+          : `${cpu}.millis(${millis})`,
+    };
   }
   // cdk8s-plus renders memory in whole MiB.
   const mebibytes = (toBase(wish.quantity) ?? Number.NaN) / 2 ** 20;

@@ -102,6 +102,7 @@ function adaptCdk8s(): void {
     // Whatever folder the program names: the parent reads this one, and only this one may be written.
     this.outdir = options.outputDir;
     synth.call(this);
+    fs.writeSync(2, `\n${mark}synthesised\n`);
   };
   const { save } = cdk8s.Yaml;
   const saved = new Set<string>();

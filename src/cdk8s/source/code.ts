@@ -31,6 +31,8 @@ export function toStringCode(text: string, style: Style): string {
 }
 
 export function toKeyCode(key: string, style: Style): string {
+  // Written plainly, this one would set the prototype of the object.
+  if (key === '__proto__') return `[${toStringCode(key, style)}]`;
   return /^[A-Za-z_$][\w$]*$/.test(key) ? key : toStringCode(key, style);
 }
 
@@ -63,7 +65,7 @@ function printLine(code: Code, style: Style): string {
   if (typeof code === 'string') return code;
   if ('array' in code) return `[${code.array.map((item) => printLine(item, style)).join(', ')}]`;
   if (code.object.length === 0) return '{}';
-  return `{ ${code.object.map(([key, value]) => (value === key ? key : `${toKeyCode(key, style)}: ${printLine(value, style)}`)).join(', ')} }`;
+  return `{ ${code.object.map(([key, value]) => (value === key && key !== '__proto__' ? key : `${toKeyCode(key, style)}: ${printLine(value, style)}`)).join(', ')} }`;
 }
 
 /** A plain value as code. */

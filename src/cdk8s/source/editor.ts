@@ -97,7 +97,9 @@ export function createEditor(): Editor {
       // The line would become too long: one item per line from here on.
       let from = owner.getStart(module.file) + 1;
       for (const item of list) {
-        text.overwrite(from, item.getStart(module.file), `\n${inner}`);
+        const start = item.getStart(module.file);
+        if (from < start) text.overwrite(from, start, `\n${inner}`);
+        else text.appendLeft(start, `\n${inner}`);
         text.appendLeft(item.getEnd(), ',');
         const comma = module.text.slice(item.getEnd(), end).match(/^\s*,/)?.[0].length ?? 0;
         if (comma > 0) text.remove(item.getEnd(), item.getEnd() + comma);
@@ -228,7 +230,15 @@ export function createEditor(): Editor {
     finish: () =>
       [...files.values()]
         .filter(({ module, text }) => text.toString() !== module.text)
-        .map(({ module, text }) => ({ path: module.path, content: dropUnusedImports(module, text.toString()) })),
+        .map(({ module, text }) => ({
+          path: module.path,
+          content: withLineEnds(module, dropUnusedImports(module, text.toString())),
+        })),
   };
   return editor;
+}
+
+/** Files written on Windows keep their line ends. */
+function withLineEnds(module: SourceModule, text: string): string {
+  return module.text.includes('\r\n') ? text.replace(/\r?\n/g, '\r\n') : text;
 }

@@ -1,5 +1,5 @@
 import type { PlanningInput, PlanResult } from '../planning.ts';
-import { CAN_DO } from './refusal.ts';
+import { limit, toRefusal } from '../refusal.ts';
 
 /**
  * Where the makers of steps turn when something is missing. A question that was answered before is not asked again, so a
@@ -71,10 +71,6 @@ export function createDesk(answers: PlanningInput['answers']): Desk {
   };
 }
 
-export function toRefusal(reason: string): PlanResult {
-  return { kind: 'refusal', reason: limit(reason, 1900), canDo: [...CAN_DO] };
-}
-
 /** Whether the person would rather nothing happened. */
 function isRefusal(answer: string): boolean {
   return /^(?:do nothing|nothing|cancel|stop|abort|never ?mind|forget it|none of these|neither|leave it)\.?$/iu.test(
@@ -84,8 +80,4 @@ function isRefusal(answer: string): boolean {
 
 function toKey(text: string): string {
   return text.replace(/\s+/gu, ' ').trim().toLowerCase();
-}
-
-export function limit(text: string, max: number): string {
-  return text.length > max ? `${text.slice(0, max - 3)}...` : text;
 }

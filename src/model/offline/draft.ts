@@ -2,7 +2,7 @@ import type { Edit } from '../../cdk8s/edit-kinds.ts';
 import { editSchema } from '../../cdk8s/edit-kinds.ts';
 import type { PlannedStep } from '../planning.ts';
 import type { Desk } from './desk.ts';
-import { limit } from './desk.ts';
+import { limit } from '../refusal.ts';
 
 /** One step in the making. Two pieces with one key say something about the same field of the same service. */
 interface Piece {

@@ -1,6 +1,6 @@
 import type { NamedTarget, Service } from './catalog.ts';
 import type { Desk } from './desk.ts';
-import { limit } from './desk.ts';
+import { limit } from '../refusal.ts';
 import { toEditStep } from './draft.ts';
 import type { Draft } from './draft.ts';
 import { pickContainer } from './pick.ts';

@@ -2,7 +2,7 @@ import { toIsoTime } from '../../lib/clock.ts';
 import type { RolloutStrategy } from '../../cdk8s/edit-kinds.ts';
 import type { NamedTarget } from './catalog.ts';
 import type { Desk } from './desk.ts';
-import { limit } from './desk.ts';
+import { limit } from '../refusal.ts';
 import { toEditStep, toWhy } from './draft.ts';
 import type { Draft } from './draft.ts';
 import { makeExpose } from './make-expose.ts';

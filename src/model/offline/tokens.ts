@@ -12,7 +12,7 @@ export interface Token {
 
 // Zero-width, bidirectional and control characters change what a person sees but not what is meant: they are dropped, so
 // that a name with one inside is the name.
-const INVISIBLE = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]/gu;
+const INVISIBLE = /(?![\n\t])\p{Cc}|\p{Cf}/gu;
 const SPACES = /[\u00a0\u2000-\u200a\u202f\u205f\u3000]/gu;
 
 /** The text with one kind of quote, dash, space and line end, and without characters nobody sees. */

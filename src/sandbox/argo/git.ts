@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { exec } from '../../lib/exec.ts';
 import { isCommitSha } from '../../lib/ids.ts';
 import type { CommitSha } from '../../lib/ids.ts';
+import { isSameRepository, toLocalPath } from './address.ts';
+import { createGate } from './gate.ts';
 
 /** Where the commits of a repository address are found: a bare repository on this machine. */
 export interface SandboxRepository {
@@ -53,9 +54,11 @@ interface TreeEntry {
 }
 
 const MAX_TREES = 50;
+const MAX_PROCESSES = 4;
 const MAX_TEXT_BYTES = 64 * 1024 * 1024;
 
 export function createGitReader({ repositories, fault }: GitReaderOptions): GitReader {
+  const gate = createGate(MAX_PROCESSES);
   const trees = new Map<string, Promise<TreeEntry[]>>();
   const folders = new Map<string, Promise<GitFile[]>>();
   const resolving = new Map<string, Promise<CommitSha>>();
@@ -72,12 +75,14 @@ export function createGitReader({ repositories, fault }: GitReaderOptions): GitR
   const git = async (repoUrl: string, args: readonly string[], input?: string) => {
     const failure = fault?.();
     if (failure !== undefined) throw new GitReadError(`rpc error: code = Unknown desc = ${failure}`);
-    const result = await exec('git', ['--git-dir', toFolder(repoUrl), ...args], {
+    const folder = toFolder(repoUrl);
+    const options = {
       env: GIT_ENVIRONMENT,
       timeoutMs: 60_000,
       maxBytes: MAX_TEXT_BYTES,
       ...(input === undefined ? {} : { input }),
-    });
+    };
+    const result = await gate(() => exec('git', ['--git-dir', folder, ...args], options));
     if (result.exitCode !== 0) {
       const cause = result.stderr.trim().split('\n')[0] ?? result.ended;
       throw new GitReadError(
@@ -190,25 +195,6 @@ const GIT_ENVIRONMENT: Record<string, string> = {
   GIT_CONFIG_VALUE_0: '*',
   LC_ALL: 'C',
 };
-
-/** Same host and path; scheme, user, port, case of the host and a closing `.git` do not matter. */
-export function isSameRepository(a: string, b: string): boolean {
-  return normaliseRepository(a) === normaliseRepository(b);
-}
-
-function normaliseRepository(url: string): string {
-  const scp = /^(?:[^@/]+@)?([^:/]+):(?!\/\/)(.+)$/.exec(url);
-  const text = scp === null ? url : `ssh://${scp[1]}/${scp[2]}`;
-  const parsed = /^[a-z][a-z0-9+.-]*:\/\/(?:[^@/]*@)?([^:/]*)(?::\d+)?(\/.*)?$/i.exec(text);
-  const host = (parsed?.[1] ?? '').toLowerCase();
-  const path = parsed === null ? text : (parsed[2] ?? '');
-  return `${host}/${path.replace(/^\/+|\/+$/g, '').replace(/\.git$/, '')}`;
-}
-
-function toLocalPath(url: string): string | undefined {
-  if (url.startsWith('/')) return url;
-  return url.startsWith('file://') ? fileURLToPath(url) : undefined;
-}
 
 function toTreeEntry(line: string): TreeEntry {
   const tab = line.indexOf('\t');

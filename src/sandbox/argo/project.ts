@@ -1,4 +1,4 @@
-import { isSameRepository } from './git.ts';
+import { isSameRepository } from './address.ts';
 import { listSources } from './application.ts';
 import type { Application } from './application.ts';
 

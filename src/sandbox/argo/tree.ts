@@ -99,7 +99,7 @@ function toTree({ cluster, live, nodes }: TreeCacheDeps, application: Applicatio
     for (const child of cluster.childrenOf(object.metadata.uid)) visit(child, object);
   };
   for (const object of live.listManaged(application)) visit(object, undefined);
-  const used = new Set(cluster.list('Pod').map((pod) => textAt(pod, 'spec', 'nodeName')));
+  const used = new Set(result.map((node) => node.info?.find((item) => item.name === 'Node')?.value));
   const systemInfo = { operatingSystem: 'linux', architecture: 'amd64' };
   const hosts = nodes.filter((name) => used.has(name)).map((name) => ({ name, resourcesInfo: [] as [], systemInfo }));
   return { nodes: result, orphanedNodes: [], hosts };

@@ -51,6 +51,7 @@ export function createCluster({ timeline, random }: ClusterDeps): Cluster {
   const objects = new Map<string, LiveObject>();
   const keyByUid = new Map<string, string>();
   const children = new Map<string, Set<string>>();
+  const byKind = new Map<string, Set<string>>();
   const listeners = new Set<(change: ClusterChange) => void>();
   let version = 1000;
   const nextVersion = () => String((version += 1));
@@ -64,6 +65,8 @@ export function createCluster({ timeline, random }: ClusterDeps): Cluster {
     const key = toRefKey(toObjectRef(object));
     objects.set(key, object);
     keyByUid.set(object.metadata.uid, key);
+    const sameKind = byKind.get(object.kind) ?? new Set<string>();
+    byKind.set(object.kind, sameKind.add(key));
     for (const owner of object.metadata.ownerReferences ?? []) {
       const owned = children.get(owner.uid) ?? new Set<string>();
       children.set(owner.uid, owned.add(object.metadata.uid));
@@ -82,7 +85,9 @@ export function createCluster({ timeline, random }: ClusterDeps): Cluster {
 
   const drop = (object: LiveObject) => {
     const { uid, ownerReferences = [] } = object.metadata;
-    objects.delete(toRefKey(toObjectRef(object)));
+    const key = toRefKey(toObjectRef(object));
+    objects.delete(key);
+    byKind.get(object.kind)?.delete(key);
     keyByUid.delete(uid);
     children.delete(uid);
     for (const owner of ownerReferences) children.get(owner.uid)?.delete(uid);
@@ -116,12 +121,13 @@ export function createCluster({ timeline, random }: ClusterDeps): Cluster {
     events,
     find: (ref) => objects.get(toRefKey(ref)),
     findByUid,
-    list: (kind, namespace) =>
-      [...objects.values()].filter(
-        (object) =>
-          (kind === undefined || object.kind === kind) &&
-          (namespace === undefined || object.metadata.namespace === namespace),
-      ),
+    list: (kind, namespace) => {
+      const keys = kind === undefined ? [...objects.keys()] : [...(byKind.get(kind) ?? [])];
+      return keys
+        .map((key) => objects.get(key))
+        .filter((object) => object !== undefined)
+        .filter((object) => namespace === undefined || object.metadata.namespace === namespace);
+    },
     childrenOf,
     create: (object, owner) => {
       const taken = objects.get(toRefKey(toObjectRef(object)));

@@ -1,19 +1,15 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { toObjectRef } from '../../manifest/object.ts';
 import type { ObjectRef } from '../../manifest/object.ts';
-import { REFRESH_ANNOTATION, listSources, toApplicationId, toApplicationKey } from '../argo/application.ts';
+import { listSources } from '../argo/application.ts';
 import type { Application } from '../argo/application.ts';
-import { toPredicted } from '../argo/compare.ts';
-import { GitReadError, isSameRepository } from '../argo/git.ts';
+import { GitReadError } from '../argo/git.ts';
 import { toWindowVerdict } from '../argo/project.ts';
 import type { TreeNode } from '../argo/tree.ts';
-import { toVersion } from '../cluster/live-object.ts';
-import type { LiveObject } from '../cluster/live-object.ts';
-import { toHealth } from '../health.ts';
-import { recordAt, textsAt } from '../json.ts';
-import type { SandboxAccount } from './access.ts';
 import type { Backend } from './backend.ts';
 import { GatewayError, GRPC, param, queryText, queryTexts, selectFields } from './gateway.ts';
+import { hideSecrets, toManagedResource } from './managed-resource.ts';
+import { refresh, withHealth } from './read-application.ts';
+import { getProject, isWanted } from './selection.ts';
 
 // The reading half of /api/v1/applications.
 
@@ -59,11 +55,11 @@ export function registerApplications(app: FastifyInstance, backend: Backend): vo
     return selectFields(renamed, ['metadata.resourceVersion', ...allowed].join(','));
   });
 
-  app.get('/api/v1/applications/:name', async (request) => {
+  app.get('/api/v1/applications/:name', async (request, reply) => {
     const application = load(request);
     const mode = queryText(request, 'refresh');
     if (mode === undefined || mode === '') return withHealth(backend, application);
-    return withHealth(backend, await refresh(backend, application, mode === 'hard' ? 'hard' : 'normal', request));
+    return withHealth(backend, await refresh(backend, application, mode === 'hard' ? 'hard' : 'normal', reply));
   });
 
   app.get('/api/v1/applications/:name/resource-tree', (request) => backend.trees.get(load(request)));
@@ -156,123 +152,6 @@ export function registerApplications(app: FastifyInstance, backend: Backend): vo
   });
 }
 
-export function getProject(request: FastifyRequest): string | undefined {
-  const names = [...queryTexts(request, 'project'), ...queryTexts(request, 'projects')].filter((name) => name !== '');
-  if (names.length > 1)
-    throw new GatewayError(
-      GRPC.invalidArgument,
-      'multiple projects specified - the get endpoint accepts either zero or one project',
-    );
-  return names[0];
-}
-
-/** Filters of lists and streams. */
-export function isWanted(
-  backend: Backend,
-  account: SandboxAccount,
-  application: Application,
-  request: FastifyRequest,
-): boolean {
-  const { name, namespace, labels = {} } = application.metadata;
-  const projects = [...queryTexts(request, 'projects'), ...queryTexts(request, 'project')].filter(
-    (project) => project !== '',
-  );
-  const wantedName = queryText(request, 'name') ?? '';
-  const wantedNamespace = queryText(request, 'appNamespace') ?? '';
-  const repo = queryText(request, 'repo') ?? '';
-  const object =
-    namespace === backend.controllerNamespace
-      ? `${application.spec.project}/${name}`
-      : `${application.spec.project}/${namespace}/${name}`;
-  // Asked for by name without a namespace, only the control plane's own namespace is meant.
-  const wantsHere =
-    wantedNamespace !== ''
-      ? namespace === wantedNamespace
-      : wantedName === '' || namespace === backend.controllerNamespace;
-  return (
-    (wantedName === '' || wantedName === name) &&
-    wantsHere &&
-    (projects.length === 0 || projects.includes(application.spec.project)) &&
-    (repo === '' || listSources(application.spec).some((source) => isSameRepository(source.repoURL, repo))) &&
-    isSelectorMatch(labels, queryText(request, 'selector') ?? '') &&
-    backend.access.may(account, 'applications', 'get', object)
-  );
-}
-
-function isSelectorMatch(labels: Record<string, string>, selector: string): boolean {
-  return selector
-    .split(/,(?![^(]*\))/)
-    .map((part) => part.trim())
-    .filter((part) => part !== '')
-    .every((part) => {
-      const set = /^(\S+)\s+(in|notin)\s+\(([^)]*)\)$/.exec(part);
-      if (set !== null) {
-        const values = (set[3] ?? '').split(',').map((value) => value.trim());
-        const isIn = values.includes(labels[set[1] ?? ''] ?? '');
-        return set[2] === 'in' ? isIn : !isIn;
-      }
-      const pair = /^([^=!]+?)\s*(!=|==?)\s*(.*)$/.exec(part);
-      if (pair !== null) return (labels[pair[1] ?? ''] === pair[3]) === (pair[2] !== '!=');
-      return part.startsWith('!') ? labels[part.slice(1)] === undefined : labels[part] !== undefined;
-    });
-}
-
-/** The controller does not keep the health of single resources; the server adds it where one Application is read. */
-export function withHealth(backend: Backend, application: Application): Application {
-  const { resources } = application.status;
-  if (resources === undefined) return application;
-  const filled = resources.map((resource) => {
-    const ref: ObjectRef = {
-      group: resource.group ?? '',
-      kind: resource.kind,
-      namespace: resource.namespace ?? '',
-      name: resource.name,
-    };
-    const live = backend.cluster.find(ref);
-    const health = live === undefined ? { status: 'Missing' as const } : toHealth(live);
-    return health === undefined || resource.hook === true ? resource : { ...resource, health };
-  });
-  return { ...application, status: { ...application.status, resources: filled } };
-}
-
-/**
- * Puts the refresh annotation on the Application and answers when a reconcile has taken it away again. There is no
- * time limit, as in Argo CD: the caller has to give up by itself.
- */
-async function refresh(
-  backend: Backend,
-  application: Application,
-  mode: 'normal' | 'hard',
-  request: FastifyRequest,
-): Promise<Application> {
-  const { registry } = backend;
-  const key = toApplicationKey(toApplicationId(application));
-  return await new Promise<Application>((resolve, reject) => {
-    let since = Number(application.metadata.resourceVersion);
-    const unsubscribe = registry.onChange(({ type, application: changed }) => {
-      if (toApplicationKey(toApplicationId(changed)) !== key) return;
-      if (type === 'DELETED') {
-        finish(() =>
-          reject(new GatewayError(GRPC.notFound, `applications.argoproj.io "${application.metadata.name}" not found`)),
-        );
-        return;
-      }
-      const isDone = changed.metadata.annotations?.[REFRESH_ANNOTATION] === undefined;
-      if (isDone && Number(changed.metadata.resourceVersion) > since) finish(() => resolve(changed));
-    });
-    const finish = (settle: () => void) => {
-      unsubscribe();
-      settle();
-    };
-    request.raw.socket.once('close', () => finish(() => reject(new GatewayError(1, 'context canceled'))));
-    const asked = registry.update(toApplicationId(application), (current) => ({
-      ...current,
-      metadata: { ...current.metadata, annotations: { ...current.metadata.annotations, [REFRESH_ANNOTATION]: mode } },
-    }));
-    since = Number(asked?.metadata.resourceVersion ?? since);
-  });
-}
-
 async function loadTargets(backend: Backend, application: Application) {
   try {
     return (await backend.loader.load(application)).objects;
@@ -281,42 +160,6 @@ async function loadTargets(backend: Backend, application: Application) {
     if (error instanceof GitReadError) return [];
     throw error;
   }
-}
-
-function toManagedResource(
-  target: Parameters<typeof toPredicted>[0] | undefined,
-  live: LiveObject | undefined,
-  modified: boolean,
-) {
-  const object = target ?? live;
-  const ref = object === undefined ? { group: '', kind: '', namespace: '', name: '' } : toObjectRef(object);
-  const text = (value: unknown) => (value === undefined ? 'null' : JSON.stringify(hideSecrets(value)));
-  const predicted = target === undefined ? undefined : toPredicted(target, live);
-  return {
-    ...(ref.group === '' ? {} : { group: ref.group }),
-    kind: ref.kind,
-    ...(ref.namespace === '' ? {} : { namespace: ref.namespace }),
-    name: ref.name,
-    version: object === undefined ? '' : toVersion(object.apiVersion),
-    targetState: text(target),
-    liveState: text(live),
-    normalizedLiveState: text(live),
-    predictedLiveState: text(predicted),
-    ...(live === undefined ? {} : { resourceVersion: live.metadata.resourceVersion }),
-    ...(modified ? { modified } : {}),
-  };
-}
-
-/** Values of Secrets never leave the server. */
-function hideSecrets(value: unknown): unknown {
-  if (recordAt(value)['kind'] !== 'Secret') return value;
-  const mask = (field: string) => {
-    const data = textsAt(value, field);
-    return Object.keys(data).length === 0
-      ? {}
-      : { [field]: Object.fromEntries(Object.keys(data).map((key) => [key, '++++++++'])) };
-  };
-  return { ...recordAt(value), ...mask('data'), ...mask('stringData') };
 }
 
 function isSelected(

@@ -5,7 +5,7 @@ import type { Application } from '../argo/application.ts';
 import type { GitReader, SandboxRepository } from '../argo/git.ts';
 import type { Live } from '../argo/live.ts';
 import type { Project } from '../argo/project.ts';
-import type { CompareLevel } from '../argo/reconcile.ts';
+import type { CompareLevel } from '../argo/status.ts';
 import type { Registry } from '../argo/registry.ts';
 import type { TargetLoader } from '../argo/targets.ts';
 import type { TreeCache } from '../argo/tree.ts';

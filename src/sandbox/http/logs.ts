@@ -4,7 +4,7 @@ import type { TreeNode } from '../argo/tree.ts';
 import { listAt, textAt } from '../json.ts';
 import { toStamp } from '../timeline.ts';
 import type { LogLine } from '../workloads/pod-logs.ts';
-import { getProject } from './applications.ts';
+import { getProject } from './selection.ts';
 import type { Backend } from './backend.ts';
 import { GatewayError, GRPC, param, queryFlag, queryText } from './gateway.ts';
 import { openStream } from './stream.ts';

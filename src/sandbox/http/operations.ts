@@ -6,7 +6,7 @@ import { GitReadError } from '../argo/git.ts';
 import { toWindowVerdict } from '../argo/project.ts';
 import { mergePatch } from '../json.ts';
 import type { SandboxAccount } from './access.ts';
-import { getProject } from './applications.ts';
+import { getProject } from './selection.ts';
 import type { Backend } from './backend.ts';
 import { GatewayError, GRPC, param, parseBody, queryFlag, queryText } from './gateway.ts';
 import { applicationSchema, specSchema, syncSchema } from './messages.ts';

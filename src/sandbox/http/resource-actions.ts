@@ -1,7 +1,8 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import type { ObjectRef } from '../../manifest/object.ts';
-import { getNode, getProject, queryRef } from './applications.ts';
+import { getNode, queryRef } from './applications.ts';
+import { getProject } from './selection.ts';
 import type { Backend } from './backend.ts';
 import { GatewayError, GRPC, param, parseBody, queryText } from './gateway.ts';
 

@@ -1,7 +1,8 @@
 import type { FastifyInstance } from 'fastify';
 import { toApplicationId, toApplicationKey } from '../argo/application.ts';
 import type { ApplicationChange } from '../argo/registry.ts';
-import { getProject, isWanted, withHealth } from './applications.ts';
+import { withHealth } from './read-application.ts';
+import { getProject, isWanted } from './selection.ts';
 import type { Backend } from './backend.ts';
 import { param, queryText, selectFields } from './gateway.ts';
 import { openStream } from './stream.ts';

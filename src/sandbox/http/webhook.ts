@@ -2,7 +2,7 @@ import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { sha256Hex } from '../../lib/ids.ts';
 import { listSources } from '../argo/application.ts';
-import { isSameRepository } from '../argo/git.ts';
+import { isSameRepository } from '../argo/address.ts';
 import { listAt, textAt } from '../json.ts';
 import type { Backend } from './backend.ts';
 

@@ -18,7 +18,7 @@ export class WebChart extends Chart {
       port: 8080,
       envVariables: { LOG_LEVEL: EnvValue.fromValue('info') },
       resources: {
-        cpu: { request: Cpu.units(1), limit: Cpu.millis(1500) },
+        cpu: { request: Cpu.millis(1000), limit: Cpu.millis(1500) },
         memory: { request: Size.mebibytes(512), limit: Size.gibibytes(4) },
       },
     });
