@@ -22,6 +22,9 @@ import { createLogger, type Logger } from './lib/logger.ts';
 import { createRedactor } from './lib/redact.ts';
 import { packageVersion } from './lib/package.ts';
 import { createMemoryKeeper } from './memory/memory-store.ts';
+import { createPlannerTools } from './agent/planner-tools.ts';
+import { createOpenAiPlanner } from './model/openai/planner.ts';
+import type { Planner } from './model/planning.ts';
 import { createOfflinePlanner } from './model/offline/planner.ts';
 import { parseFreezeWindows } from './policy/freeze-window.ts';
 import { toPolicyVersion } from './policy/evaluate.ts';
@@ -118,7 +121,7 @@ async function assemble(loaded: LoadedConfig, closers: (() => Promise<void> | vo
     synth,
     argo,
     watch,
-    planner: createOfflinePlanner(),
+    planner: pickPlanner(config, { repo, argo, memory, cluster, redactor, clock, logger }),
     memory,
     policy: { settings: policySettings, freezeWindows: parseFreezeWindows(config.policy.freezeWindows) },
     settings: {
@@ -193,6 +196,32 @@ async function assemble(loaded: LoadedConfig, closers: (() => Promise<void> | vo
 
 /** The folder of rendered manifests that `tiphys init` lays out. */
 const OUTPUT_DIR = 'dist';
+
+function pickPlanner(
+  { llm }: Config,
+  parts: Pick<AgentDeps, 'repo' | 'argo' | 'memory' | 'redactor' | 'clock' | 'logger'> & { cluster: string },
+): Planner {
+  if (llm.provider === 'offline') return createOfflinePlanner();
+  const { redactor, clock, logger } = parts;
+  const model = llm.model ?? '';
+  const prices =
+    llm.inputPricePerMillion === null || llm.outputPricePerMillion === null
+      ? undefined
+      : { [model]: { prompt: llm.inputPricePerMillion, completion: llm.outputPricePerMillion } };
+  return createOpenAiPlanner({
+    baseUrl: llm.baseUrl ?? 'https://api.openai.com/v1',
+    // Servers on one's own machine want a key in the header and do not look at it.
+    apiKey: llm.apiKey ?? 'none',
+    model,
+    timeoutMs: llm.timeoutMs,
+    tools: createPlannerTools(parts),
+    budget: { maxTokens: llm.maxTokensPerTicket, maxCalls: llm.maxCallsPerTicket, maxWallMs: llm.maxWallClockMs },
+    ...(prices === undefined ? {} : { prices }),
+    redactor,
+    clock,
+    logger,
+  });
+}
 
 interface Basics {
   clock: Clock;

@@ -42,7 +42,7 @@ export function createWorld(seed: number, options: WorldOptions = {}): World {
   slots.sort((a, b) => a.startMs - b.startMs || a.service - b.service);
   const beside = toBeside(slots);
   const edges = plantEdges(random, slots, beside, options.edges ?? 25);
-  const base = Array.from({ length: services }, () => Math.min(0.25, 0.03 * Math.exp(1.0 * normal(random))));
+  const base = Array.from({ length: services }, () => Math.min(0.25, 0.03 * Math.exp(normal(random))));
   const bad = Array.from({ length: services }, () =>
     random() < 0.25 ? { fromMs: START_MS + random() * (days - 21) * DAY_MS, rate: 0.25 + 0.25 * random() } : undefined,
   );

@@ -1,7 +1,16 @@
 import { toIsoTime } from '../lib/clock.ts';
 import { AppError } from '../lib/errors.ts';
 import { inTransaction } from '../database/transaction.ts';
-import type { Plan, PlannedStep, PlannerHooks, PlanResult, RepositoryFacts } from '../model/planning.ts';
+import { toCounters } from '../model/budget.ts';
+import type {
+  BudgetCounters,
+  Plan,
+  PlannedStep,
+  PlannerHooks,
+  PlanResult,
+  RepositoryFacts,
+} from '../model/planning.ts';
+import { listEvents } from '../ticket/event-store.ts';
 import { savePlan, nextRevision } from '../ticket/plan-store.ts';
 import { askQuestion, listQuestions } from '../ticket/question-store.ts';
 import { findTicket, updateTicket } from '../ticket/ticket-store.ts';
@@ -38,6 +47,7 @@ export async function runPlanner(deps: AgentDeps, state: AgentStateValue, contex
       answers: questions.flatMap(({ question, answer }) => (answer === null ? [] : [{ question, answer }])),
       feedback: state.feedback,
       now: deps.clock.now(),
+      spent: await sumModelCalls(deps, ticket.id),
     },
     toHooks(context),
     context.signal,
@@ -55,6 +65,12 @@ export async function runPlanner(deps: AgentDeps, state: AgentStateValue, contex
         revision: await storePlan(deps, state, context, { plan: result, facts, base, ticket }),
       };
   }
+}
+
+/** What the ticket has used of models, all its attempts together. */
+async function sumModelCalls(deps: AgentDeps, ticketId: string): Promise<BudgetCounters> {
+  const calls = await listEvents(deps.db.knex, { ticketId, types: ['model_call'] }, { afterId: 0, limit: 10_000 });
+  return toCounters(calls.flatMap((event) => (event.type === 'model_call' ? [event.data] : [])));
 }
 
 export async function getTicket(deps: AgentDeps, id: string): Promise<Ticket> {

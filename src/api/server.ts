@@ -86,7 +86,8 @@ function acceptJsonOnly(app: FastifyInstance): void {
   const parseJson = app.getDefaultJsonParser('error', 'error');
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
-    if (body.trim() === '') done(null, undefined);
-    else void parseJson(request, body, done);
+    const text = body.toString();
+    if (text.trim() === '') done(null, undefined);
+    else void parseJson(request, text, done);
   });
 }

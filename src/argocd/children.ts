@@ -7,7 +7,7 @@ const MAX_DEPTH = 3;
 const MAX_CHILDREN = 100;
 
 /** Applications among an application's own resources. */
-export function listChildRefs(application: Application): ApplicationRef[] {
+function listChildRefs(application: Application): ApplicationRef[] {
   return application.status.resources
     .filter((resource) => resource.group === 'argoproj.io' && resource.kind === 'Application')
     .map(({ name, namespace }) => ({ name, ...(namespace === '' ? {} : { namespace }) }));

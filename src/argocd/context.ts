@@ -96,6 +96,14 @@ export function fail(context: Context, via: CommitSha | undefined, failure: Fail
   return conclude({ kind: 'failed', ...failure });
 }
 
+/**
+ * Whether the snapshot shows the time before our commit. That of an application which the commit itself brought into being is
+ * taken afterwards, and what it shows is no excuse for anything.
+ */
+export function hasBaseline({ input, facts }: Context): boolean {
+  return facts.ancestry[input.snapshot.revision]?.containsCommit !== true;
+}
+
 export function isChanged(context: Context, ref: ObjectRef): boolean {
   return context.input.changed.some((changed) => isSameObject(changed, ref));
 }

@@ -2,8 +2,8 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { silentLogger } from '../lib/logger.ts';
 import type { CommitSha } from '../lib/ids.ts';
 import { createBudgets, type ObservationInput, type ObservationProgress } from './observation.ts';
-import { checkReady, observeCommit, takeSnapshot } from './observe.ts';
-import type { ApplicationSnapshot } from './snapshot.ts';
+import { observeCommit } from './observe.ts';
+import { type ApplicationSnapshot, checkReady, takeSnapshot } from './snapshot.ts';
 import { NEXT, OLD, OURS, toApp, toAppliedApp, toTree, WEB } from './test-facts.ts';
 import {
   type Answer,

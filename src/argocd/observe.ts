@@ -1,7 +1,7 @@
 import type { Clock } from '../lib/clock.ts';
 import { toAbortError } from '../lib/clock.ts';
 import { toErrorMessage } from '../lib/errors.ts';
-import type { CommitSha } from '../lib/ids.ts';
+import { type CommitSha, isCommitSha } from '../lib/ids.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { ApplicationRef } from './application.ts';
 import { readChildren } from './children.ts';
@@ -17,10 +17,7 @@ import { decide } from './verdict.ts';
 import { SYNC_MARK } from './verdict-operation.ts';
 import type { HintSource } from './watch.ts';
 
-export type { ObservationBudgets, ObservationInput, ObservationProgress } from './observation.ts';
-export { type ApplicationSnapshot, checkReady, takeSnapshot } from './snapshot.ts';
-
-export interface ObserveDeps {
+interface ObserveDeps {
   argo: ArgoClient;
   clock: Clock;
   logger: Logger;
@@ -117,6 +114,8 @@ function createReader(
       const reading = await readApplication(argo, ref, signal);
       if (reading.state === 'read')
         for (const revision of listRevisions(reading.application, input.snapshot.sourceIndex)) await place(revision);
+      // Tells whether the snapshot is from before the push, as it should be.
+      if (reading.state === 'read' && isCommitSha(input.snapshot.revision)) await place(input.snapshot.revision);
       return { nowMs: clock.now(), reading, unreadable: {}, ancestry: Object.fromEntries(places) };
     },
     read: async (facts, what) => {

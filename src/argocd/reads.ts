@@ -10,7 +10,7 @@ import type { Connection } from './connection.ts';
 import { ArgoError, isArgoError } from './error.ts';
 import * as schema from './schema.ts';
 
-export interface ApplicationFilter extends CallOptions {
+interface ApplicationFilter extends CallOptions {
   project?: string;
   /** Label selector. */
   selector?: string;
@@ -19,7 +19,7 @@ export interface ApplicationFilter extends CallOptions {
   namespace?: string;
 }
 
-export interface GetApplicationOptions extends CallOptions {
+interface GetApplicationOptions extends CallOptions {
   /**
    * Asks the controller for one full comparison, with the branch looked up anew, and waits for it; `hard` drops the manifest
    * cache too. The server never gives up waiting, so this is one attempt within `timeoutMs`.
@@ -29,13 +29,13 @@ export interface GetApplicationOptions extends CallOptions {
 }
 
 /** A resource of the tree whose events are wanted; the server insists on all three matching. */
-export interface EventTarget {
+interface EventTarget {
   name: string;
   namespace: string;
   uid: string;
 }
 
-export interface LogQuery extends CallOptions {
+interface LogQuery extends CallOptions {
   podName?: string;
   /** A parent instead of a pod: its pods' logs are mixed. */
   resource?: ObjectRef;
@@ -120,7 +120,8 @@ export function createReads(connection: Connection): ArgoReads {
       const what = `get ${target.kind} ${target.name}`;
       const { manifest } = await json(schema.resourceSchema, { what, path, query, signal });
       try {
-        return JSON.parse(manifest) as unknown;
+        const object: unknown = JSON.parse(manifest);
+        return object;
       } catch (error) {
         throw new ArgoError('unreadable', what, 'the manifest is not JSON', { cause: error });
       }

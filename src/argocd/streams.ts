@@ -11,7 +11,7 @@ export interface ApplicationHint {
   resourceVersion: string;
 }
 
-export interface StreamOptions extends CallOptions {
+interface StreamOptions extends CallOptions {
   project?: string;
   selector?: string;
   namespace?: string;

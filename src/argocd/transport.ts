@@ -76,7 +76,9 @@ async function* readChunks(
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
   try {
-    for await (const chunk of incoming) yield chunk as Uint8Array;
+    // Streams type their chunks as anything; without an encoding set they are bytes.
+    const chunks: AsyncIterable<Uint8Array> = incoming;
+    yield* chunks;
   } catch (error) {
     throw toTransportError(what, error, signal);
   }

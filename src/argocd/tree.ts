@@ -15,7 +15,7 @@ export function findNode(tree: ResourceTree, ref: ObjectRef): TreeNode | undefin
   return tree.nodes.find((node) => isSameObject(node, ref));
 }
 
-export function toInfo(node: TreeNode, name: string): string {
+function toInfo(node: TreeNode, name: string): string {
   return node.info.find((entry) => entry.name === name)?.value ?? '';
 }
 

@@ -1,6 +1,17 @@
 import type { CommitSha } from '../lib/ids.ts';
 import { toRefLabel } from '../manifest/object.ts';
-import { type Context, evidence, fail, isChanged, read, type Step, toList, toSeconds, wait } from './context.ts';
+import {
+  type Context,
+  evidence,
+  fail,
+  hasBaseline,
+  isChanged,
+  read,
+  type Step,
+  toList,
+  toSeconds,
+  wait,
+} from './context.ts';
 import { type HealthItem, isApplication, listHealthItems } from './health-items.ts';
 import { isRollout, toProgressDeadlineSeconds } from './live-state.ts';
 import { judgePause } from './promotion.ts';
@@ -109,8 +120,8 @@ function rateUnknown(context: Context, item: HealthItem, revision: CommitSha): R
 }
 
 /** The same state with the same words at the snapshot. */
-function wasSo({ input }: Context, item: HealthItem): boolean {
-  const before = input.snapshot.resources[item.key];
+function wasSo(context: Context, item: HealthItem): boolean {
+  const before = hasBaseline(context) ? context.input.snapshot.resources[item.key] : undefined;
   return before !== undefined && before.health === item.status && before.message === item.message;
 }
 

@@ -2,7 +2,19 @@ import type { CommitSha } from '../lib/ids.ts';
 import type { ObjectRef } from '../manifest/object.ts';
 import { toRefLabel } from '../manifest/object.ts';
 import { toResourceRef } from './application.ts';
-import { conclude, type Context, evidence, fail, read, short, type Step, toList, toSeconds, wait } from './context.ts';
+import {
+  conclude,
+  type Context,
+  evidence,
+  fail,
+  hasBaseline,
+  read,
+  short,
+  type Step,
+  toList,
+  toSeconds,
+  wait,
+} from './context.ts';
 import { isRollout } from './live-state.ts';
 import { judgePause } from './promotion.ts';
 import type { OperationState, TreeNode } from './schema.ts';
@@ -42,7 +54,7 @@ export function isAboutUs(context: Context, state: OperationState): boolean {
   if (state.operation?.sync?.dryRun === true) return false;
   const revision = toOperationRevision(state, input.snapshot.sourceIndex);
   if (facts.ancestry[revision]?.containsCommit !== true) return false;
-  const known = input.snapshot.operation;
+  const known = hasBaseline(context) ? input.snapshot.operation : undefined;
   return (
     known === undefined || state.startedAt > known.startedAt || isMarked(context, state) || isRecent(context, state)
   );

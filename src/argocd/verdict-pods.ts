@@ -2,7 +2,7 @@ import type { CommitSha } from '../lib/ids.ts';
 import type { ObjectRef } from '../manifest/object.ts';
 import { toRefLabel } from '../manifest/object.ts';
 import { toResourceRef } from './application.ts';
-import { type Context, evidence, fail, isChanged, type Step, toSeconds } from './context.ts';
+import { type Context, evidence, fail, hasBaseline, isChanged, type Step, toSeconds } from './context.ts';
 import type { ResourceTree } from './schema.ts';
 import { isBadPod, listAllPods, listCurrentPods, type PodState, toRoot } from './tree.ts';
 
@@ -13,7 +13,7 @@ import { isBadPod, listAllPods, listCurrentPods, type PodState, toRoot } from '.
 export function judgePods(context: Context, tree: ResourceTree, via: CommitSha): Step | undefined {
   const { budgets, nowMs, since } = context;
   for (const { pod, owner } of listSuspects(context, tree)) {
-    const fresh = Math.max(0, pod.restarts - (context.input.snapshot.pods[pod.node.uid]?.restarts ?? 0));
+    const fresh = Math.max(0, pod.restarts - (toBefore(context, pod)?.restarts ?? 0));
     const looping = fresh >= budgets.earlyRestarts;
     const bad = isBadPod(pod);
     if (!looping && !bad) continue;
@@ -37,17 +37,21 @@ export function judgePods(context: Context, tree: ResourceTree, via: CommitSha):
   return undefined;
 }
 
+function toBefore(context: Context, pod: PodState) {
+  return hasBaseline(context) ? context.input.snapshot.pods[pod.node.uid] : undefined;
+}
+
 interface Suspect {
   pod: PodState;
   owner: ObjectRef;
 }
 
 function listSuspects(context: Context, tree: ResourceTree): Suspect[] {
-  const { changed, snapshot } = context.input;
+  const { changed } = context.input;
   const ours = changed.flatMap((owner) => listCurrentPods(tree, owner).map((pod) => ({ pod, owner })));
   const seen = new Set(ours.map(({ pod }) => pod.node.uid));
   const others = listAllPods(tree)
-    .filter((pod) => !seen.has(pod.node.uid) && snapshot.pods[pod.node.uid] === undefined)
+    .filter((pod) => !seen.has(pod.node.uid) && toBefore(context, pod) === undefined)
     .map((pod) => ({ pod, owner: toResourceRef(toRoot(tree, pod.node)) }))
     // Pods of a workload we changed that are not its current ones belong to the version being replaced.
     .filter(({ owner }) => !isChanged(context, owner));

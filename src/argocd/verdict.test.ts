@@ -364,6 +364,28 @@ describe('pods', () => {
   });
 });
 
+describe('an application the commit brought into being', () => {
+  it('is judged without the excuses of a snapshot taken after the push', () => {
+    const failing = {
+      phase: 'Failed',
+      revision: OURS,
+      started: -30,
+      finished: -20,
+      resources: [{ ...WEB, status: 'SyncFailed', message: 'no such namespace' }],
+    };
+    const app = toApp({ sync: 'OutOfSync', resources: [OUT_OF_SYNC], operation: failing });
+    const input = toInput({ snapshot: toSnapshot(toInput().application, app, toTree([])) });
+    expect(follow((now) => toFacts(now, app), { input }).outcome).toMatchObject({ kind: 'failed', reason: 'sync' });
+
+    const resources = [{ ...WEB, status: 'Synced', health: { status: 'Progressing' } }];
+    const starting = toAppliedApp({ health: 'Progressing', resources });
+    const tree = toTree([{ name: 'web-new-1', reason: 'CrashLoopBackOff', restarts: 3 }]);
+    const late = toInput({ snapshot: toSnapshot(toInput().application, starting, tree) });
+    const { outcome } = follow((now) => toFacts(now, starting, { tree }), { input: late });
+    expect(outcome).toMatchObject({ kind: 'failed', reason: 'early' });
+  });
+});
+
 describe('waiting for health', () => {
   const slow = toAppliedApp({
     health: 'Progressing',

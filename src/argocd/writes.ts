@@ -11,7 +11,7 @@ import { isArgoError } from './error.ts';
 import { type Application, applicationSchema } from './schema.ts';
 import { toTargetQuery } from './reads.ts';
 
-export interface SyncRequest extends CallOptions {
+interface SyncRequest extends CallOptions {
   /** Left out: the application's own target revision, the only one an automated application accepts. */
   revision?: string;
   /** For multi-source applications: parallel lists, positions counted from 1. */

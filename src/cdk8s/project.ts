@@ -179,7 +179,7 @@ function isChart(modules: Modules, callee: Callee, depth = 0): boolean {
   return isChart(modules, findBase(modules, callee.module, callee.node), depth + 1);
 }
 
-export const TOP_FRAME: Frame = { owner: undefined, args: [], call: undefined, shared: undefined };
+const TOP_FRAME: Frame = { owner: undefined, args: [], call: undefined, shared: undefined };
 
 function findServices(compiler: Compiler, modules: Modules): { services: Service[]; dynamicCharts: string[] } {
   const dynamicCharts: string[] = [];

@@ -16,8 +16,6 @@ import type { ProjectFile } from './project-file.ts';
 import { loadToolchain } from './toolchain.ts';
 import type { Toolchain } from './toolchain.ts';
 
-export type { RenderedFile } from './output.ts';
-
 export type SynthOutcome =
   | {
       kind: 'rendered';
@@ -34,7 +32,7 @@ export type SynthOutcome =
       location?: { file: string; line: number };
     };
 
-export interface SynthLimits {
+interface SynthLimits {
   timeoutMs: number;
   /** JavaScript heap; all memory together may be a fixed amount more. */
   heapMegabytes: number;

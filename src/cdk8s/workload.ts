@@ -99,7 +99,7 @@ function requireKind(workload: ConstructNode, kinds: readonly string[]): Constru
 }
 
 /** Path of a pod-level field in a workload's properties, which cdk8s-plus and the plain objects spell differently. */
-export function toPodPath(workload: ConstructNode): string[] {
+function toPodPath(workload: ConstructNode): string[] {
   return workload.kind === 'CronJob' ? ['spec', 'jobTemplate', 'spec', 'template'] : ['spec', 'template'];
 }
 

@@ -25,9 +25,9 @@ export interface BaseForecast {
   systemic: number;
 }
 
-const START_RATE = 0.02;
-const PLAIN_WEIGHT = 20;
-const RARE_WEIGHT = 1000;
+// What is believed before anything was seen, and how many deploys that belief is worth.
+const PLAIN = { rate: 0.03, weight: 10 };
+const RARE = { rate: 0.01, weight: 1000 };
 const MONTH = { decay: 0.5 ** (1 / 300), weight: 100 };
 const SEASON = { decay: 0.5 ** (1 / 1000), weight: 300 };
 /** As many others failing within the hour make a failure part of a mass. */
@@ -45,8 +45,8 @@ export function createBaseRate(): BaseRate {
 }
 
 export function forecastBase(base: BaseRate): BaseForecast {
-  const plain = (base.failures + START_RATE * PLAIN_WEIGHT) / (base.deploys + PLAIN_WEIGHT);
-  const rare = (base.failures + START_RATE * RARE_WEIGHT) / (base.deploys + RARE_WEIGHT);
+  const plain = (base.failures + PLAIN.rate * PLAIN.weight) / (base.deploys + PLAIN.weight);
+  const rare = (base.failures + RARE.rate * RARE.weight) / (base.deploys + RARE.weight);
   const month = (base.month.failures + MONTH.weight * rare) / (base.month.deploys + MONTH.weight);
   const season = (base.season.failures + SEASON.weight * rare) / (base.season.deploys + SEASON.weight);
   const opinions: BaseForecast['opinions'] = [plain, rare, month, season];

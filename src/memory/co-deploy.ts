@@ -1,6 +1,8 @@
 import type { Stratum } from './exact-test.ts';
 import { exactMidP, smallestMidP } from './exact-test.ts';
 import { betaQuantile } from './statistics.ts';
+import type { Suspicions } from './suspicion.ts';
+import { STRENGTH, createSuspicions, suspicionOf } from './suspicion.ts';
 import type { Timeline } from './timeline.ts';
 import { rowFailed, servicesBeside, servicesFailingAround, servicesUnderWay } from './timeline.ts';
 
@@ -45,6 +47,7 @@ export interface CoDeploys {
   /** By service: the pairs that were tested, with their p values, and the smallest p values that were possible at all. */
   tests: Map<number, { pairs: { other: number; p: number }[]; possible: number[] }>;
   patterns: Map<number, ConfirmedPattern[]>;
+  suspicions: Suspicions;
 }
 
 export function createCoDeploys(): CoDeploys {
@@ -54,6 +57,7 @@ export function createCoDeploys(): CoDeploys {
     testedAtMs: Number.NEGATIVE_INFINITY,
     tests: new Map(),
     patterns: new Map(),
+    suspicions: createSuspicions(),
   };
 }
 
@@ -75,20 +79,42 @@ export function testIfDue(pairs: CoDeploys, line: Timeline, atMs: number): void 
   testPairs(pairs, line, atMs);
 }
 
-/** What the services under way add to the probability that a deploy of this one fails, with the patterns that say so. */
-export function companyOf(
-  pairs: CoDeploys,
-  line: Timeline,
-  service: string,
-  atMs: number,
-): { beside: number; patterns: ConfirmedPattern[] } {
+/** The services under way beside which this one may fail. */
+export interface Company {
+  /** Probability that one of them makes a deploy fail that would otherwise be well. */
+  beside: number;
+  /** The claims that say so. */
+  patterns: ConfirmedPattern[];
+  /** Those not sure enough to be claimed, most suspected first. */
+  suspected: string[];
+}
+
+const SUSPECTED = 0.05;
+
+/** Who is under way at a time that this service may fail beside: what is claimed counts by its counts, the rest by suspicion. */
+export function companyOf(pairs: CoDeploys, line: Timeline, service: string, atMs: number): Company {
+  const company: Company = { beside: 0, patterns: [], suspected: [] };
   const own = line.ids.get(service);
-  const known = own === undefined ? undefined : pairs.patterns.get(own);
-  if (own === undefined || known === undefined || known.length === 0) return { beside: 0, patterns: [] };
+  if (own === undefined || !pairs.suspicions.has(own)) return company;
   const underWay = new Set<number>();
   servicesUnderWay(line, atMs, own, underWay);
-  const patterns = known.filter((pattern) => underWay.has(line.ids.get(pattern.with) ?? -1));
-  return { beside: 1 - patterns.reduce((sound, { excess }) => sound * (1 - excess), 1), patterns };
+  let sound = 1;
+  const suspected: { name: string; probability: number }[] = [];
+  for (const other of underWay) {
+    const name = line.names[other] ?? '';
+    const pattern = pairs.patterns.get(own)?.find((known) => known.with === name);
+    if (pattern !== undefined) {
+      company.patterns.push(pattern);
+      sound *= 1 - pattern.excess;
+      continue;
+    }
+    const probability = suspicionOf(pairs.suspicions, own, other);
+    if (probability < SUSPECTED) continue;
+    suspected.push({ name, probability });
+    sound *= 1 - STRENGTH * probability;
+  }
+  suspected.sort((a, b) => b.probability - a.probability || (a.name < b.name ? -1 : 1));
+  return { ...company, beside: 1 - sound, suspected: suspected.map(({ name }) => name) };
 }
 
 /**

@@ -24,13 +24,11 @@ export interface Forecast {
   features: Float64Array;
   /** Log-odds of the part that is the service's own, before its signals. */
   offset: number;
-  /** Plain rate, mixed rate, own rate, signals; in the order of the mixture. */
-  opinions: [number, number, number, number];
-  /** Added by other services that are deploying too. */
-  beside: number;
+  /** Plain rate, mixed rate, own rate, signals, signals and company; in the order of the mixture. */
+  opinions: [number, number, number, number, number];
 }
 
-const OPINION_PRIOR = [0.1, 0.4, 0.05, 0.45];
+const OPINION_PRIOR = [0.15, 0.45, 0.05, 0.2, 0.15];
 const OWN_WEIGHT = 20;
 const EIGHTY_PERCENT = 1.2816;
 const FLOOR = 1e-5;
@@ -40,11 +38,10 @@ export function createEnvironmentModel(): EnvironmentModel {
 }
 
 /**
- * How likely a deploy fails: a systemic part that spares nobody, beside a part of the service's own. The own part has three
- * opinions (the environment's rate, the service's rate, the signals), trusted by how well each foretold before.
- * @param beside probability that another service deploying just now makes it fail; 0 without a confirmed pattern
+ * How likely a deploy fails: a systemic part that spares nobody, beside a part of the service's own. The own part has four
+ * opinions (the environment's rate, the service's rate, the signals, and the signals with what deploys beside it), trusted by how well each foretold before.
  */
-export function forecast(model: EnvironmentModel, seen: Observation, atMs: number, beside: number): Forecast {
+export function forecast(model: EnvironmentModel, seen: Observation, atMs: number): Forecast {
   const base = forecastBase(model.base);
   const own = base.rate - base.systemic;
   const offset = toLogit(own);
@@ -53,15 +50,16 @@ export function forecast(model: EnvironmentModel, seen: Observation, atMs: numbe
   const variance = Math.max(0, varianceOf(model.logistic, features, new Float64Array(features.length)));
   const either = (probability: number) => 1 - (1 - probability) * (1 - base.systemic);
   const slow = seen.state?.slow ?? { deploys: 0, failures: 0 };
+  const signals = either(averagedProbability(offset + score, variance));
   const opinions: Forecast['opinions'] = [
     base.opinions[0],
     base.rate,
     either((slow.failures + own * OWN_WEIGHT) / (slow.deploys + OWN_WEIGHT)),
-    either(averagedProbability(offset + score, variance)),
+    signals,
+    1 - (1 - signals) * (1 - seen.company.beside),
   ];
-  const alone = mix(model.mixture, opinions);
-  const probability = clamp(1 - (1 - alone) * (1 - beside));
-  const sd = spreadOf(model, opinions, alone, variance);
+  const probability = clamp(mix(model.mixture, opinions));
+  const sd = spreadOf(model, opinions, probability, variance);
   const logit = toLogit(probability);
   return {
     probability,
@@ -71,7 +69,6 @@ export function forecast(model: EnvironmentModel, seen: Observation, atMs: numbe
     features,
     offset,
     opinions,
-    beside,
   };
 }
 
@@ -82,19 +79,25 @@ function spreadOf(model: EnvironmentModel, opinions: readonly number[], mixed: n
   opinions.forEach((opinion, index) => {
     apart += (model.mixture.weights[index] ?? 0) * (toLogit(clamp(opinion)) - center) ** 2;
   });
-  const trust = model.mixture.weights[3] ?? 0;
+  const trust = trustInSignals(model);
   return Math.sqrt(1 / (model.base.failures + 1) + trust * variance + apart);
 }
 
 /** Learns how a forecast came out. @param others failures of the environment known within the hour before */
 export function learnForecast(model: EnvironmentModel, made: Forecast, failed: boolean, others: number): void {
-  // Failures that come together have one cause: the tenth in an hour tells a tenth of what the first told.
+  // What comes with a burst of failures has one cause: the tenth outcome in such an hour tells a tenth of what the first told.
   const weight = 1 / (1 + others);
-  // A failure that a known pattern explains is not held against the rest.
-  const unexplained = failed ? 1 - made.beside / Math.max(made.probability, made.beside) : 1;
-  learnMixture(model.mixture, made.opinions, failed, weight * unexplained);
+  // What company explains is not held against the rest.
+  const [, , , alone, beside] = made.opinions;
+  const unexplained = failed ? alone / beside : 1;
+  learnMixture(model.mixture, made.opinions, failed, weight);
   learnLogistic(model.logistic, made.features, made.offset, failed, weight * unexplained);
   learnBase(model.base, made.base, failed, weight * unexplained, others);
+}
+
+/** How far the signals are listened to, with company or without. */
+export function trustInSignals(model: EnvironmentModel): number {
+  return (model.mixture.weights[3] ?? 0) + (model.mixture.weights[4] ?? 0);
 }
 
 function clamp(probability: number): number {

@@ -1,5 +1,6 @@
 import type { ConfirmedPattern } from './co-deploy.ts';
 import type { EnvironmentModel, Forecast } from './estimator.ts';
+import { trustInSignals } from './estimator.ts';
 import { FEATURES } from './features.ts';
 import type { Observation } from './features.ts';
 import type { RiskInput, RiskSignal } from './risk.ts';
@@ -13,7 +14,7 @@ const NOTICEABLE = 0.05;
  * add, times the trust in the signals as a whole, so the effects add up to about the distance from the environment's rate.
  */
 export function toSignals(model: EnvironmentModel, made: Forecast, seen: Observation, input: RiskInput): RiskSignal[] {
-  const trust = model.mixture.weights[3] ?? 0;
+  const trust = trustInSignals(model);
   const effects = new Map<string, number>();
   FEATURES.forEach((feature, index) => {
     const part = (model.logistic.mean[index] ?? 0) * (made.features[index] ?? 0) * trust;
@@ -24,13 +25,16 @@ export function toSignals(model: EnvironmentModel, made: Forecast, seen: Observa
     const detail = SENTENCES[name]?.(seen, input);
     if (detail !== undefined && Math.abs(effect) >= NOTICEABLE) signals.push({ name, effect, detail });
   }
-  if (made.beside > 0) {
-    const alone = 1 - (1 - made.probability) / (1 - made.beside);
-    signals.push({
-      name: 'deploying_beside',
-      effect: toLogit(made.probability) - toLogit(Math.max(alone, 1e-5)),
-      detail: seen.company.patterns.map((pattern) => `${toClaim(pattern)} It is deploying now.`).join(' '),
-    });
+  const [, , , alone, beside] = made.opinions;
+  const { patterns, suspected } = seen.company;
+  const effect = (toLogit(beside) - toLogit(alone)) * (model.mixture.weights[4] ?? 0);
+  if (effect >= NOTICEABLE) {
+    const lines = patterns.map((pattern) => `${toClaim(pattern)} It is deploying now.`);
+    if (suspected.length > 0)
+      lines.push(
+        `It may fail beside ${list(suspected.map(toServiceName))}, deploying now; too little was seen to be sure.`,
+      );
+    signals.push({ name: 'deploying_beside', effect, detail: lines.join(' ') });
   }
   return signals.sort((a, b) => Math.abs(b.effect) - Math.abs(a.effect));
 }

@@ -1,4 +1,4 @@
-import type { ConfirmedPattern } from './co-deploy.ts';
+import type { Company } from './co-deploy.ts';
 import { withIncident } from './incident.ts';
 import type { ServiceState } from './service-state.ts';
 import { toLogit } from './statistics.ts';
@@ -24,8 +24,7 @@ export interface Observation {
   changeKind: string | undefined;
   size: number | undefined;
   stateful: boolean;
-  /** Services under way beside which it is known to fail, and what they add to the probability. */
-  company: { beside: number; patterns: ConfirmedPattern[] };
+  company: Company;
 }
 
 /** Log-odds a kind of change starts with against the average change; how far to believe it is learned. */

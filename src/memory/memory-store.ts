@@ -3,7 +3,7 @@ import { toIsoTime } from '../lib/clock.ts';
 import { lockJournal } from '../database/dialect.ts';
 import type { Database } from '../database/open.ts';
 import { inTransaction } from '../database/transaction.ts';
-import type { DeployFact, DeployOutcome, OutcomeFact, Strategy } from './facts.ts';
+import type { DeployFact, DeployOutcome, OutcomeFact, Scope, Strategy } from './facts.ts';
 import { createDeployMemory, type DeployMemory } from './memory.ts';
 import type { CostTable } from './strategy.ts';
 
@@ -41,6 +41,8 @@ interface OutcomeRow {
 export interface MemoryKeeper {
   /** The memory as of all facts that are committed now, also those another process wrote. */
   current(): Promise<DeployMemory>;
+  /** Where deploys of a service of this name are remembered, anywhere. */
+  scopesOf(service: string): Promise<Scope[]>;
   /** Writes the fact; a deploy with this id that is already written stays as it is. */
   recordDeploy(fact: DeployFact): Promise<void>;
   /** Writes how a deploy ended; the first outcome stands. */
@@ -75,6 +77,12 @@ export function createMemoryKeeper(db: Database, options: { costs?: CostTable } 
       await mine;
       return memory;
     },
+    scopesOf: async (service) =>
+      await db
+        .knex('deploys')
+        .distinct<Scope[]>('cluster', 'environment', 'namespace', 'service')
+        .where({ service })
+        .orderBy(['cluster', 'environment', 'namespace']),
     recordDeploy: async (fact) => {
       await inTransaction(db, async (trx) => {
         await lockJournal(trx);

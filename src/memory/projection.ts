@@ -11,6 +11,7 @@ import { createIncidentWatch, hearOutcome, incidentAt } from './incident.ts';
 import type { RiskInput, RiskSignal } from './risk.ts';
 import type { ServiceState } from './service-state.ts';
 import { addEnd, addStart, createServiceState } from './service-state.ts';
+import { hearPair } from './suspicion.ts';
 import type { Timeline } from './timeline.ts';
 import { beginDeploy, createTimeline, endDeploy } from './timeline.ts';
 import type { EnvironmentOrder } from './versions.ts';
@@ -102,15 +103,14 @@ export function createProjection(): Projection {
   return {
     assess: (input) => {
       const { environment, seen } = look(input);
-      const { beside } = seen.company;
-      const made = forecast(environment.model, seen, input.atMs, beside);
+      const made = forecast(environment.model, seen, input.atMs);
       return { made, signals: toSignals(environment.model, made, seen, input), state: seen.state };
     },
     addDeploy: (fact) => {
       const { timeline, pairs } = getEnvironment(environmentKey(fact));
       testIfDue(pairs, timeline, fact.startedAtMs);
       const { environment, seen } = look(toRiskInput(fact));
-      const made = forecast(environment.model, seen, fact.startedAtMs, seen.company.beside);
+      const made = forecast(environment.model, seen, fact.startedAtMs);
       const state = getState(fact);
       const record: DeployRecord = { deploy: fact };
       const row = beginDeploy(timeline, toPlaceKey(fact), fact.startedAtMs);
@@ -135,13 +135,15 @@ export function createProjection(): Projection {
       const { service } = record.deploy;
       advanceWindow(environment.hour, fact.atMs);
       // A busy environment always has some failures within the hour; only what is beyond its usual rate is company.
-      const usual = made.base.rate * countEntries(environment.ended);
-      const others = Math.max(0, countEntries(environment.hour) - usual);
+      const expected = made.base.rate * countEntries(environment.ended);
+      const others = Math.max(0, countEntries(environment.hour) - expected);
       addToWindow(environment.ended, fact.atMs, '');
       const state = getState(record.deploy);
       // Beside others a failure says less about the service; not as little as about the environment, since it did fail.
       addEnd(state, record.deploy, fact, 1 / Math.sqrt(1 + others));
       learnForecast(environment.model, made, failed, others);
+      const usual = Math.max(made.opinions[2], made.probability);
+      hearPair(environment.pairs.suspicions, environment.timeline, found.row, failed, usual, 1 / (1 + others));
       hearOutcome(environment.incident, fact.atMs, failed, made.opinions[2]);
       if (!failed) return true;
       addFailure(environment.pairs, environment.timeline, found.row);

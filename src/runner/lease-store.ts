@@ -54,8 +54,8 @@ async function selectCandidates(trx: Knex.Transaction, claim: { now: string; lim
   const query = trx('tickets')
     .select('id', 'lease_token', 'claims')
     .whereIn('status', RUNNABLE)
-    .where((free) => free.whereNull('lease_until').orWhere('lease_until', '<=', claim.now))
-    .where((due) => due.whereNull('wake_at').orWhere('wake_at', '<=', claim.now))
+    .where((free) => void free.whereNull('lease_until').orWhere('lease_until', '<=', claim.now))
+    .where((due) => void due.whereNull('wake_at').orWhere('wake_at', '<=', claim.now))
     .orderBy([
       { column: 'priority_rank', order: 'desc' },
       { column: 'created_at', order: 'asc' },

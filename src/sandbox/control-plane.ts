@@ -4,6 +4,7 @@ import { createActions } from './argo/actions.ts';
 import { createApiServer } from './argo/apply.ts';
 import { listSources, toApplicationId } from './argo/application.ts';
 import type { Application } from './argo/application.ts';
+import { followChildApplications } from './argo/child-applications.ts';
 import { startDiscovery } from './argo/discover.ts';
 import { createGitReader } from './argo/git.ts';
 import type { SandboxRepository } from './argo/git.ts';
@@ -52,8 +53,10 @@ export interface ControlPlane {
 /** Puts the parts together: the simulated cluster, the controller over it, and what the API needs of both. */
 export async function createControlPlane(options: PlaneOptions): Promise<ControlPlane> {
   const { clock, speed, logger, projects } = options;
+  const saved = options.statePath === undefined ? undefined : await loadState(options.statePath);
   const faults = createFaults();
-  const random = createRandom(options.seed ?? 'sandbox');
+  // After a restart other names have to come than those that are taken.
+  const random = createRandom(`${options.seed ?? 'sandbox'} ${saved?.cluster.version ?? 0}`);
   const timeline = createTimeline({ clock, speed, logger, skewMs: () => faults.get().clockSkewMs });
   const cluster = createCluster({ timeline, random });
   const logs = createPodLogs(timeline);
@@ -93,6 +96,7 @@ export async function createControlPlane(options: PlaneOptions): Promise<Control
     // A person's operation is followed by a look at git, the controller's own by a comparison.
     onFinished: (id, operation) => reconciler.request(id, operation.initiatedBy?.automated === true ? 2 : 3),
   });
+  followChildApplications(cluster, registry, timeline);
   const findProject = (name: string) => projects.find((project) => project.name === name);
   const reconciler = createReconciler({
     registry,
@@ -186,10 +190,9 @@ export async function createControlPlane(options: PlaneOptions): Promise<Control
       listActions: actions.list,
     },
     start: async () => {
-      const saved = options.statePath === undefined ? undefined : await loadState(options.statePath);
       if (saved !== undefined) {
-        cluster.restore(saved.cluster);
         registry.restore(saved.applications);
+        cluster.restore(saved.cluster);
       }
       cluster.onChange(saveLater);
       registry.onWrite(saveLater);

@@ -127,11 +127,12 @@ export async function* followEvents(
   filter: EventFilter,
   afterId: number,
   signal: AbortSignal,
+  pollMs = POLL_MS,
 ): AsyncGenerator<TicketEvent[]> {
   let seen = afterId;
   while (!signal.aborted) {
     // Asked for before the read, so that a commit between read and wait still wakes us.
-    const wake = deps.journal.nextPublished(POLL_MS, signal);
+    const wake = deps.journal.nextPublished(pollMs, signal);
     const page = await listEvents(deps.knex, filter, { afterId: seen, limit: PAGE });
     const last = page.at(-1);
     if (last !== undefined) {

@@ -57,16 +57,12 @@ export async function findPlan(knex: Knex, key: PlanKey): Promise<StoredPlan | u
   return row === undefined ? undefined : toStoredPlan(row);
 }
 
-/** The newest plan of the ticket that has come as far as its rendered difference, else the newest at all. */
+/** Of the newest attempt that has a plan: the newest that has come as far as its rendered difference, else the newest. */
 export async function findLatestPlan(knex: Knex, ticketId: string): Promise<StoredPlan | undefined> {
-  const rows = await knex<PlanRow>('plans')
-    .where({ ticket_id: ticketId })
-    .orderBy([
-      { column: 'attempt', order: 'desc' },
-      { column: 'revision', order: 'desc' },
-    ])
-    .limit(5);
-  const row = rows.find((one) => one.changes_json !== null) ?? rows[0];
+  const newest = knex('plans').where({ ticket_id: ticketId }).max('attempt');
+  const ofAttempt = () =>
+    knex<PlanRow>('plans').where({ ticket_id: ticketId }).where('attempt', newest).orderBy('revision', 'desc');
+  const row = (await ofAttempt().whereNotNull('changes_json').first()) ?? (await ofAttempt().first());
   return row === undefined ? undefined : toStoredPlan(row);
 }
 

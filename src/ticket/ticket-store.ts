@@ -1,5 +1,5 @@
 import type { Knex } from 'knex';
-import { forUpdate, fromJson, toText, whereContains } from '../database/dialect.ts';
+import { fromJson, toDatabaseClient, toText, whereContains } from '../database/dialect.ts';
 import { AppError } from '../lib/errors.ts';
 import { isTicketId, type TicketId } from '../lib/ids.ts';
 import { TICKET_STATUSES, type TicketStatus } from './status.ts';
@@ -101,9 +101,14 @@ export async function findTicket(knex: Knex, id: string): Promise<Ticket | undef
   return row === undefined ? undefined : toTicket(row);
 }
 
-/** Like `findTicket`, for change: on PostgreSQL the row is locked until the transaction ends. */
+/**
+ * Like `findTicket`, for change: on PostgreSQL the row is locked until the transaction ends. The lock leaves the key
+ * alone (NO KEY UPDATE): every event refers to its ticket, which takes a share of the key, so under a full lock a
+ * writer that holds the journal and one that holds the ticket would wait for each other.
+ */
 export async function lockTicket(trx: Knex.Transaction, id: string): Promise<Ticket> {
-  const row: TicketRow | undefined = await forUpdate(trx, trx('tickets').where({ id })).first();
+  const query = trx<TicketRow>('tickets').where({ id }).first();
+  const row = await (toDatabaseClient(trx) === 'pg' ? query.forNoKeyUpdate() : query);
   if (row === undefined) throw new AppError('not_found', `there is no ticket ${id}`);
   return toTicket(row);
 }
@@ -179,11 +184,11 @@ export async function listTickets(
   }
   const before = page.before;
   if (before !== undefined) {
-    void query.where((earlier) =>
-      earlier
+    void query.where((earlier) => {
+      void earlier
         .where('created_at', '<', before.createdAt)
-        .orWhere((same) => same.where('created_at', before.createdAt).where('id', '<', before.id)),
-    );
+        .orWhere((same) => void same.where('created_at', before.createdAt).where('id', '<', before.id));
+    });
   }
   return (await query.limit(page.limit)).map(toTicket);
 }

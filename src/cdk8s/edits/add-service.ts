@@ -8,7 +8,8 @@ import type { SourceModule } from '../source/module.ts';
 import { toStringCode } from '../source/code.ts';
 import type { Style } from '../source/code.ts';
 import { unsupported } from '../source/refusal.ts';
-import { listMissingEnv, printChart, toSecretKey, toSecretName } from './chart-code.ts';
+import { printChart } from './chart-code.ts';
+import { listMissingEnv, toSecretKey, toSecretName } from './chart-facts.ts';
 import type { EditContext, EditOf } from './context.ts';
 import { findKnownImage } from './known-images.ts';
 

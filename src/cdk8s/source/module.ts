@@ -10,7 +10,7 @@ export async function loadCompiler(): Promise<Compiler> {
 }
 
 /** Where a name of a module comes from. */
-export interface ImportedName {
+interface ImportedName {
   specifier: string;
   /** The exported name; `*` for a namespace import, `default` for a default import. */
   name: string;

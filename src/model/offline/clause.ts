@@ -157,6 +157,11 @@ function findTime(words: readonly Word[]): string | undefined {
     const next = words[at + 1]?.lower ?? '';
     const previous = words[at - 1]?.lower ?? '';
     const afterSlot = /^(?:at|on|by|this|next|until|every|in|from|till)$/u.test(previous);
+    if (
+      /^(?:every|each)$/u.test(word.lower) &&
+      /^(?:night|day|hour|week|morning|evening|minute|month|weekday|\d+)s?$/u.test(next)
+    )
+      return `${word.lower} ${next}`;
     if (TIME_CUES.has(word.lower) || (afterSlot && TIME_SHAPE.test(word.lower))) return word.text;
     if (
       word.lower === 'next' &&
@@ -178,6 +183,8 @@ export function isCoordinator(word: Word): boolean {
 function splitAtActions(words: readonly Word[]): Word[][] {
   const parts: Word[][] = [[]];
   for (const [at, word] of words.entries()) {
+    // "without restarting api" denies on its own.
+    if (word.kind === 'word' && word.lower === 'without') parts.push([]);
     if (isCoordinator(word)) {
       const rest = words.slice(at + 1);
       const stop = rest.findIndex(isCoordinator);

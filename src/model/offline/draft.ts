@@ -97,7 +97,7 @@ export function toEditStep(edit: Edit, title: string, text: string): { step: Pla
   const checked = editSchema.safeParse(edit);
   if (!checked.success) {
     const issue = checked.error.issues[0];
-    return { refused: `${title}: ${issue?.path.join('.') ?? ''} must be ${issue?.message ?? 'something else'}` };
+    return { refused: `${title}: ${issue?.path.join('.') ?? ''} is not allowed (${issue?.message ?? 'wrong value'})` };
   }
   return { step: { kind: 'edit', edit: checked.data, title: limit(title, 290), why: toWhy(text) } };
 }

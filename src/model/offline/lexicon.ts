@@ -147,7 +147,7 @@ export const REPORT_CUES = words(
 );
 
 export const NEGATIONS = words(
-  "don't dont not never doesn't cannot can't mustn't shouldn't won't avoid refrain no-longer",
+  "don't dont not never doesn't cannot can't mustn't shouldn't won't avoid refrain no-longer without",
 );
 
 export const SYMPTOMS = words(

@@ -125,8 +125,11 @@ function isNameSlot(words: readonly Word[], at: number): boolean {
 export function listUnknownNames(words: readonly Word[], acts: ReadonlySet<Act>): { at: number; text: string }[] {
   if (acts.size === 0 && !words.some((word) => /^(?:should|must|needs?)$/u.test(word.lower))) return [];
   const mentioned = words.some((word) => word.mention !== undefined);
+  const verb = words.findIndex((word) => word.verb !== undefined);
   const candidates = words.flatMap((word, at) =>
-    isName(words, at) && isUnknownSlot(words, at, mentioned) ? [{ at, text: word.lower }] : [],
+    isName(words, at) && isUnknownSlot(words, at, mentioned) && (at > verb || isSubject(words, at))
+      ? [{ at, text: word.lower }]
+      : [],
   );
   const chosen = mentioned
     ? candidates
@@ -134,6 +137,11 @@ export function listUnknownNames(words: readonly Word[], acts: ReadonlySet<Act>)
   for (const { at } of chosen) markAt(words, at);
   return chosen;
 }
+
+// "payments should be at 1.2"
+const isSubject = (words: readonly Word[], at: number): boolean =>
+  /^(?:should|must|needs?|service)$/u.test(words[at + 1]?.lower ?? '') ||
+  /^(?:on|for|in)$/u.test(words[at - 1]?.lower ?? '');
 
 // Beside a known service only an item of the same list counts: "scale web and frnt to 5". Alone, any slot for a name does.
 function isUnknownSlot(words: readonly Word[], at: number, mentioned: boolean): boolean {

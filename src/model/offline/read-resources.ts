@@ -166,13 +166,21 @@ function readFactors(words: readonly Word[], acts: ReadonlySet<Act>): Value[] {
   });
 }
 
-/** The factor of "double", "triple", "halve", "twice"; undefined when nothing multiplies. */
+/** The factor of "double", "halve", "twice", "by half", "by 20%"; undefined when nothing multiplies. Marks what it reads. */
 export function findFactor(words: readonly Word[]): number | undefined {
   const factors: Readonly<Record<string, number>> = { double: 2, triple: 3, quadruple: 4, halve: 0.5 };
-  for (const word of words) {
+  const lessens = words.some((word) => word.verb?.acts.includes('less') === true || word.lower === 'down');
+  for (const [at, word] of words.entries()) {
     const base = word.verb?.base ?? '';
     if (Object.hasOwn(factors, base)) return factors[base];
-    if (word.kind === 'word' && /^(?:twice|doubled)$/u.test(word.lower)) return 2;
+    if (word.kind !== 'word') continue;
+    if (/^(?:twice|doubled)$/u.test(word.lower)) return 2;
+    if (wordAt(words, at - 1) !== 'by' && wordAt(words, at - 1) !== 'in') continue;
+    if (word.lower === 'half') return lessens ? 0.5 : 1.5;
+    const percent = /^(\d{1,3})(%?)$/u.exec(word.lower);
+    if (percent === null || (percent[2] === '' && !/^(?:%|percent)$/u.test(wordAt(words, at + 1)))) continue;
+    markUsed(words, at, percent[2] === '' ? at + 1 : at);
+    return lessens ? 1 - Number(percent[1]) / 100 : 1 + Number(percent[1]) / 100;
   }
   return undefined;
 }

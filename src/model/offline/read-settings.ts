@@ -19,15 +19,16 @@ const KEY = /^[-._A-Za-z0-9]{1,253}$/u;
 
 /** Environment variables and ConfigMap keys with their values. Must run before every other reader: a value may look like anything. */
 export function readSettings(words: readonly Word[], acts: ReadonlySet<Act>, catalog: Catalog): Value[] {
-  const config = words.some((word) => word.kind === 'word' && CONFIG_CUE.test(word.lower) && word.lower !== 'flag');
+  const config = words.some(
+    (word) => word.verb === undefined && word.kind === 'word' && CONFIG_CUE.test(word.lower) && word.lower !== 'flag',
+  );
   const env = words.some((word, at) => word.kind === 'word' && ENV_CUE.test(word.lower) && isCue(words, at));
   const home = config && !env ? 'config' : env ? 'env' : 'unknown';
   const removes = (acts.has('remove') || acts.has('stop')) && !acts.has('set');
   const values: Value[] = [];
   for (const [at, word] of words.entries()) {
     if (word.assign !== undefined) values.push(...readAssign(word, at, home));
-    else if (!word.used || word.kind === 'quoted')
-      values.push(...readNamed(words, at, { home, removes, catalog, acts }));
+    else if (!word.used) values.push(...readNamed(words, at, { home, removes, catalog, acts }));
   }
   return values;
 }
@@ -95,13 +96,15 @@ function readNamed(words: readonly Word[], at: number, reading: Reading): Value[
   const value = words[link];
   if (value === undefined) return [];
   for (const word of words.slice(at, link + 1)) if (word.mention === undefined) word.used = true;
+  // A value may look like the name of a service.
+  delete value.mention;
   const rest = findUnclear(words, link);
   return [
     {
       at,
       kind: 'setting',
       key: key.text,
-      value: value.assign === undefined ? value.text : value.text,
+      value: value.text,
       home,
       ...(rest === undefined ? {} : { unclear: rest }),
     },

@@ -2,7 +2,7 @@ import type { Catalog, NamedTarget } from './catalog.ts';
 import { isCoordinator } from './clause.ts';
 import type { Clause } from './clause.ts';
 import { findKnownImage } from './known-images.ts';
-import { COMMON, ENVIRONMENT_WORDS, EVERYTHING, SYMPTOMS, VERB_FORMS } from './lexicon.ts';
+import { COMMON, ENVIRONMENT_WORDS, EVERYTHING, NEGATIONS, SYMPTOMS, VERB_FORMS } from './lexicon.ts';
 import { findNewName, listUnknownNames } from './new-name.ts';
 import { readCounts } from './read-counts.ts';
 import { readFrom, readImages } from './read-images.ts';
@@ -22,7 +22,7 @@ export function readClause(clause: Clause, catalog: Catalog): Reading {
   const { words } = clause;
   const environments = readEnvironments(words, catalog);
   const mentions = words.flatMap((word) => word.mention ?? []);
-  const about = (): Reading => {
+  const about = (): Extract<Reading, { kind: 'background' }> => {
     const target = toMentionTarget(words);
     const symptom = words.some((word) => SYMPTOMS.has(word.lower));
     const question = clause.mood === 'question';
@@ -36,8 +36,8 @@ export function readClause(clause: Clause, catalog: Catalog): Reading {
     };
   };
   if (clause.negated) {
-    if (isReportOfFailure(words))
-      return { ...about(), kind: 'background', symptom: true } as Extract<Reading, { kind: 'background' }>;
+    if (isReportOfFailure(words)) return { ...about(), symptom: true };
+    if (isMixed(words)) return { kind: 'unsupported', text: clause.text, why: 'it both asks and denies' };
     return { kind: 'kept', targets: mentions, text: clause.text };
   }
   if (clause.mood === 'question' || clause.mood === 'report') return about();
@@ -47,6 +47,10 @@ export function readClause(clause: Clause, catalog: Catalog): Reading {
   if (unsupported !== undefined) return { kind: 'unsupported', text: clause.text, why: unsupported };
   const requests = toRequests(clause, { action, values, environments });
   if (requests.length === 0) return about();
+  const [first] = requests;
+  const blind = first?.target.kind === 'context' && first.leftover.length > 0;
+  if (blind && (action === 'remove' || action === 'stop'))
+    return { kind: 'unsupported', text: clause.text, why: 'none of its words names a service' };
   return { kind: 'requests', requests };
 }
 
@@ -55,6 +59,13 @@ function toMentionTarget(words: readonly Word[]): Target | undefined {
   return word?.mention === undefined
     ? undefined
     : { kind: 'named', text: word.mentionText ?? word.text, candidates: word.mention };
+}
+
+// "scale web not api": a request with a denial inside it.
+function isMixed(words: readonly Word[]): boolean {
+  const at = words.findIndex((word) => word.kind === 'word' && NEGATIONS.has(word.lower));
+  const before = words.slice(0, Math.max(0, at));
+  return before.some((word) => word.verb !== undefined) && before.some((word) => word.mention !== undefined);
 }
 
 // "web does not start", "web can't connect": said of the service, not to us.
@@ -66,6 +77,7 @@ function isReportOfFailure(words: readonly Word[]): boolean {
   const subject = before.some(
     (word) => word.mention !== undefined || /^(?:it|they|users|customers|nobody|pods?)$/u.test(word.lower),
   );
+  if (before.some((word) => word.verb !== undefined)) return false;
   return (
     subject &&
     !before.some((word) => /^(?:should|must|shall|may|need|needs|please)$/u.test(word.lower)) &&
@@ -116,7 +128,8 @@ function readValues(clause: Clause, catalog: Catalog): Value[] {
 
 // Without a word about routing, a host name or a path is not something to expose.
 function isPlaceWithoutHost(value: Value, words: readonly Word[]): boolean {
-  const drop = value.kind === 'host' || value.kind === 'path';
+  const placed = /^(?:at|under)$/u.test(words[value.at - 1]?.lower ?? '');
+  const drop = (value.kind === 'host' && !placed) || value.kind === 'path';
   const word = words[value.at];
   if (drop && word !== undefined) word.used = false;
   return !drop;
@@ -162,6 +175,15 @@ function toAction({ acts, verbs, words }: Clause, values: readonly Value[]): Act
   return 'apply';
 }
 
+const PARTS =
+  /^(?:ingress|host|domain|route|port|limit|limits|request|requests|memory|cpu|strategy|namespace|database|table|data|volume|storage|configmap|secret|cluster|repository|branch|commit|history|image)$/u;
+
+// "from the cluster" says where, not what.
+function isPlaceless(words: readonly Word[], at: number): boolean {
+  const before = words.slice(Math.max(0, at - 2), at).filter((word) => !/^(?:the|this|our|a)$/u.test(word.lower));
+  return !/^(?:of|from|in|on|to)$/u.test(before.at(-1)?.lower ?? '');
+}
+
 function findUnsupported({ words, acts }: Clause, action: Action, values: readonly Value[]): string | undefined {
   const says = (pattern: RegExp) =>
     words.find((word) => word.kind === 'word' && word.mention === undefined && pattern.test(word.lower))?.text;
@@ -171,9 +193,10 @@ function findUnsupported({ words, acts }: Clause, action: Action, values: readon
   );
   if (strange !== undefined && !values.some((value) => value.kind === 'setting')) return strange;
   if (action !== 'remove') return undefined;
-  const part = says(
-    /^(?:ingress|host|domain|route|port|limit|limits|request|requests|memory|cpu|strategy|namespace|database|table|data|volume|storage|configmap|secret|cluster|repository|branch|commit|history|image)$/u,
-  );
+  const part = words.find(
+    (word, at) =>
+      word.kind === 'word' && word.mention === undefined && isPlaceless(words, at) && PARTS.test(word.lower),
+  )?.text;
   return part === undefined || acts.has('less') ? undefined : `removing ${part}`;
 }
 
@@ -205,7 +228,7 @@ function toRequests(clause: Clause, { action, values, environments }: Parts): Re
       : pairUp(words, values, { fresh, unknown, isSeparator: (word) => !word.used && isCoordinator(word) });
   const leftover = words.filter((word) => !word.used && isMeaningful(word)).map((word) => word.text);
   const complete = action !== 'apply' || values.some((value) => value.kind !== 'from' && value.kind !== 'strategy');
-  const wants = complete || isStrategyAlone(clause, values) ? [] : toWants(clause);
+  const wants = complete || isStrategyAlone(clause, values) ? [] : toWants(clause, leftover.length > 0);
   return pairs.flatMap(({ target, values: own }): Request[] => {
     const request: Request = {
       action: target.kind === 'new' && action === 'apply' ? 'deploy' : action,
@@ -261,7 +284,7 @@ function isStrategyAlone({ verbs }: Clause, values: readonly Value[]): boolean {
   );
 }
 
-function toWants({ words, acts }: Clause): Want[] {
+function toWants({ words, acts }: Clause, hasLeftover: boolean): Want[] {
   const says = (pattern: RegExp) => words.some((word) => word.kind === 'word' && pattern.test(word.lower));
   if (says(/^(?:memory|mem|ram|cpus?|resources?|cores?)$/u)) return ['resource'];
   if (says(/^(?:env|envs|envvar|variable|variables|config|configmap|configuration|setting|settings)$/u))
@@ -270,6 +293,8 @@ function toWants({ words, acts }: Clause): Want[] {
   if (says(/^(?:replicas?|instances?|pods?|copies|capacity)$/u)) return ['replicas'];
   if (says(/^(?:version|image|tag|release|latest|newest)$/u)) return ['version'];
   if (says(/^(?:strategy)$/u)) return ['strategy'];
+  // What is to be updated is a word nobody knows: "update the documentation of web".
+  if (hasLeftover) return ['anything'];
   if (acts.has('scale') || ((acts.has('more') || acts.has('less')) && !acts.has('update') && !acts.has('set')))
     return ['replicas'];
   if (acts.has('update') || acts.has('deploy'))

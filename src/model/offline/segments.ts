@@ -58,7 +58,22 @@ function toSegments(words: readonly Word[], values: readonly Value[], names: Nam
     current.values.push(...values.filter((value) => value.at === at));
   }
   segments.push(current);
+  for (const segment of segments) segment.targets = withoutGuessing(segment.targets);
   return segments.filter((segment) => segment.targets.length > 0 || segment.values.length > 0);
+}
+
+// Two services in one breath without an "and" between them: one of them is meant, or both; the person is asked.
+function withoutGuessing(targets: readonly Target[]): Target[] {
+  const named = targets.filter((target) => target.kind === 'named');
+  const names = [...new Set(named.map(({ text }) => text.toLowerCase()))];
+  if (names.length === 0) return [...targets];
+  const [first] = named;
+  const others = targets.filter(({ kind }) => kind !== 'named');
+  if (names.length === 1) return first === undefined ? others : [first, ...others];
+  return [
+    { kind: 'named', text: `"${names.join('" and "')}"`, candidates: named.flatMap(({ candidates }) => candidates) },
+    ...others,
+  ];
 }
 
 // Values without a name belong to the name before them, or, at the head of a list, to the next one.

@@ -45,8 +45,11 @@ export function tokenize(text: string): Token[] {
     if (groups['break'] !== undefined) push(tokens, 'break', '\n', start, raw.length);
     else if (groups['fence'] !== undefined)
       push(tokens, 'quoted', raw.replace(/^```[^\n`]*\n?/u, '').replace(/\n?```$/u, ''), start, raw.length);
-    else if (groups['quoted'] !== undefined) push(tokens, 'quoted', raw.slice(1, -1), start, raw.length);
-    else if (groups['punct'] !== undefined) push(tokens, 'punct', raw.slice(0, 1), start, raw.length);
+    else if (groups['quoted'] !== undefined) {
+      // A number in quotes is a number.
+      const inner = raw.slice(1, -1);
+      push(tokens, /^v?\d[\w.-]*$/u.test(inner) ? 'word' : 'quoted', inner, start, raw.length);
+    } else if (groups['punct'] !== undefined) push(tokens, 'punct', raw.slice(0, 1), start, raw.length);
     else if (groups['assign'] !== undefined) pushAssign(tokens, raw, start);
     else pushWord(tokens, raw, start);
   }

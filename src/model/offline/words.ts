@@ -125,8 +125,12 @@ function standsAsVerb(words: readonly Word[], at: number, entry: VerbEntry): boo
     (DETERMINERS.has(previous) || /^(?:of|for|with|after|before|strategy)$/u.test(previous))
   )
     return false;
-  if (SUBJECTS.test(previous))
+  if (SUBJECTS.test(previous)) {
+    // "can someone restart it" asks; "someone restarted it" tells.
+    if (words.slice(0, at).some((word) => /^(?:can|could|would|will|may|should|must|shall|let)$/u.test(word.lower)))
+      return true;
     return /^(?:it|that|they)$/u.test(previous) && words.some((word) => REQUEST_CUES.has(word.lower));
+  }
   return previous !== 'to' || !VAIN_BEFORE_TO.test(words[at - 2]?.lower ?? '');
 }
 

@@ -26,7 +26,8 @@ export async function askModel(session: Session, messages: readonly ChatMessage[
     await report(session, answer, estimate, clock.now() - startedAt);
     if (answer.kind === 'answered') return answer;
     lastFailure = answer;
-    throw toModelError(answer, model);
+    // Endpoints quote the key they refuse.
+    throw toModelError({ ...answer, message: session.redactor.text(answer.message) }, model);
   };
   return await retry(attempt, {
     clock,

@@ -72,10 +72,12 @@ export function createChat(settings: ChatSettings): Chat {
     maxTokens: settings.maxCompletionTokens,
     streaming: true,
     streamUsage: true,
+    // The library drops the field in which a model declines; it is read from the raw chunks.
+    __includeRawResponse: true,
     // Retries are made and counted by the caller: hidden ones would pass the budget by.
     maxRetries: 0,
-    // The library would otherwise take the account from the environment.
-    configuration: { baseURL: settings.baseUrl, organization: null, project: null },
+    // The library would otherwise take the account from the environment, and print answers it cannot read to the console.
+    configuration: { baseURL: settings.baseUrl, organization: null, project: null, logLevel: 'off' },
   });
   return {
     send: async (messages, tools, options) => {
@@ -85,17 +87,19 @@ export function createChat(settings: ChatSettings): Chat {
         () => limit.abort(),
         () => undefined,
       );
-      const partial: { answer: AIMessageChunk | undefined } = { answer: undefined };
+      const partial: { answer: AIMessageChunk | undefined; refusal: string } = { answer: undefined, refusal: '' };
       try {
         const stream = await client.stream(messages.map(toLibraryMessage), {
           signal: AbortSignal.any([options.signal, limit.signal]),
           ...(tools.length === 0 ? {} : { tools: tools.map(toLibraryTool) }),
         });
-        for await (const chunk of stream)
+        for await (const chunk of stream) {
+          partial.refusal += takeRefusal(chunk);
           partial.answer = partial.answer === undefined ? chunk : partial.answer.concat(chunk);
+        }
         if (limit.signal.aborted)
           return { kind: 'failed', reason: 'timed_out', message: 'no answer in time', text: textOf(partial.answer) };
-        return toAnswer(partial.answer, messages);
+        return toAnswer(partial.answer, partial.refusal, messages);
       } catch (error) {
         if (options.signal.aborted) throw toAbortError(options.signal);
         return toChatFailure(error, { timedOut: limit.signal.aborted, text: textOf(partial.answer) });
@@ -146,11 +150,23 @@ function textOf(answer: AIMessageChunk | undefined): string {
   return answer?.text ?? '';
 }
 
-function toAnswer(answer: AIMessageChunk | undefined, messages: readonly ChatMessage[]): ChatAnswer | ChatFailure {
+const rawSchema = z.object({ choices: z.array(z.object({ delta: z.object({ refusal: z.string().nullish() }) })) });
+
+// Taken out of the chunk as well, so that the raw chunks are not merged into the message.
+function takeRefusal(chunk: AIMessageChunk): string {
+  const raw = rawSchema.safeParse(chunk.additional_kwargs['__raw_response']);
+  delete chunk.additional_kwargs['__raw_response'];
+  return raw.data?.choices.map(({ delta }) => delta.refusal ?? '').join('') ?? '';
+}
+
+function toAnswer(
+  answer: AIMessageChunk | undefined,
+  refusal: string,
+  messages: readonly ChatMessage[],
+): ChatAnswer | ChatFailure {
   if (answer === undefined)
     return { kind: 'failed', reason: 'malformed', message: 'the answer holds no message', text: '' };
   const finish: unknown = answer.response_metadata['finish_reason'];
-  const refusal: unknown = answer.additional_kwargs['refusal'];
   // The library guesses the end of arguments that were cut off; only the text that was really sent is used.
   const calls = (answer.tool_call_chunks ?? []).map(({ id, name, args }, index) => ({
     id: id === undefined || id === '' ? `call_${index}` : id,
@@ -169,7 +185,7 @@ function toAnswer(answer: AIMessageChunk | undefined, messages: readonly ChatMes
         usage?.output_tokens ?? estimateTokens(textOf(answer) + calls.map((call) => call.arguments).join('')),
     },
     finish: typeof finish === 'string' ? finish : '',
-    refusal: typeof refusal === 'string' && refusal !== '' ? refusal : undefined,
+    refusal: refusal === '' ? undefined : refusal,
   };
 }
 

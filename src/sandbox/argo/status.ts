@@ -9,6 +9,7 @@ import { toResourceStatus, toSyncStatus } from './compare.ts';
 import type { ComparedResource } from './compare.ts';
 import { toResourceHealth } from './live.ts';
 import type { Live } from './live.ts';
+import { toTrackedOwner } from './manifests.ts';
 import { toWindowVerdict } from './project.ts';
 import type { Project } from './project.ts';
 import { toSourceFields } from './targets.ts';
@@ -66,6 +67,7 @@ export function withComparison(
     type: 'RepeatedResourceWarning',
     message: `Resource ${name} appeared 2 times among application resources.`,
   }));
+  wanted.push(...toSharedWarnings(application, resources));
   if (decision.kind === 'refuse') wanted.push({ type: 'SyncError', message: decision.message });
   if (decision.kind === 'later') deps.timeline.after(decision.simulatedMs, again);
   const result = { ...compared, status: withConditions(status, wanted, stamp) };
@@ -144,4 +146,18 @@ function toImages(deps: StatusDeps, application: Application): string[] {
     visit(object.metadata.uid, 0);
   }
   return [...images].filter((image) => image !== '').sort();
+}
+
+/** Objects of this Application that carry the mark of another one: each undoes what the other applies. */
+function toSharedWarnings(
+  application: Application,
+  resources: readonly ComparedResource[],
+): Omit<Condition, 'lastTransitionTime'>[] {
+  const { name, namespace } = application.metadata;
+  return resources.flatMap(({ target, live }) => {
+    const owner = target === undefined || live === undefined ? undefined : toTrackedOwner(live);
+    if (live === undefined || owner === undefined || owner === toTrackedOwner(target ?? live)) return [];
+    const message = `${live.kind}/${live.metadata.name} is part of applications ${namespace}/${name} and ${owner}`;
+    return [{ type: 'SharedResourceWarning', message }];
+  });
 }

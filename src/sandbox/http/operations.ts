@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
+import { applicationSchema, specSchema } from '../argo/application-schema.ts';
 import { CASCADE_FINALIZER, isAutomated, isMultiSource, listSources, toApplicationId } from '../argo/application.ts';
 import type { Application, ApplicationSpec, Operation } from '../argo/application.ts';
 import { GitReadError } from '../argo/git.ts';
@@ -9,7 +10,7 @@ import type { SandboxAccount } from './access.ts';
 import { getProject } from './selection.ts';
 import type { Backend } from './backend.ts';
 import { GatewayError, GRPC, param, parseBody, queryFlag, queryText } from './gateway.ts';
-import { applicationSchema, specSchema, syncSchema } from './messages.ts';
+import { syncSchema } from './messages.ts';
 
 // The writing half of /api/v1/applications. Bodies bind everything here: query parameters of POST routes are not read.
 

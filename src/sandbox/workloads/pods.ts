@@ -32,7 +32,8 @@ export function createPods(world: World): Pods {
     const run = toRun(pod);
     runs.set(run.uid, run);
     // A pod that was already running when the sandbox started again carries on; one that was not begins anew.
-    if (run.nodeName !== undefined && run.containers.every((container) => container.ready)) {
+    const isUp = run.nodeName !== undefined && run.containers.every((container) => container.ready);
+    if (isUp && run.spec.restartPolicy === 'Always') {
       for (const container of run.containers)
         if (container.behaviour === 'flapping') life.settle(run, container, FLAP_MS);
       return;
