@@ -146,6 +146,7 @@ async function assemble(loaded: LoadedConfig, closers: (() => Promise<void> | vo
     graph: createAgentGraph(agent, createCheckpointer(db)),
     recursionLimit: config.agent.recursionLimit,
     owner: `${hostname()}/${process.pid}`,
+    isGone: isGoneHere,
     concurrency: config.agent.concurrency,
     leaseMs: 30_000,
     pollMs: 1_000,
@@ -221,6 +222,19 @@ function pickPlanner(
     clock,
     logger,
   });
+}
+
+/** Owners are named by machine and process. One with our own name was here before us, since we have only just begun. */
+function isGoneHere(owner: string): boolean {
+  const [machine, pid] = owner.split('/');
+  if (machine !== hostname() || pid === undefined) return false;
+  if (Number(pid) === process.pid) return true;
+  try {
+    process.kill(Number(pid), 0);
+    return false;
+  } catch (error) {
+    return error instanceof Error && 'code' in error && error.code === 'ESRCH';
+  }
 }
 
 interface Basics {

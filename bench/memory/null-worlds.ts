@@ -22,7 +22,7 @@ export function toNullEvents(seed: number, options: NullOptions): WorldEvent[] {
   const events: { atMs: number; event: WorldEvent }[] = [];
   const versions = Array.from({ length: services }, () => 0);
   let atMs = START_MS;
-  for (let index = 0; index < options.deploys; ) {
+  for (let index = 0; index < options.deploys;) {
     atMs += exponential(random, HOUR_MS / 3);
     const service = Math.floor(random() * services);
     versions[service]! += 1;

@@ -88,10 +88,7 @@ export function createPlannerTools(deps: ToolDeps): PlannerTools {
     },
     recallMemory: async ({ service }) => {
       const memory = await deps.memory.current();
-      const { nodes } = memory.graph();
-      const scopes = nodes.flatMap((node) =>
-        node.kind === 'service' && node.scope.service === service ? [node.scope] : [],
-      );
+      const scopes = await deps.memory.scopesOf(service);
       if (scopes.length === 0) return `nothing is remembered about ${service}`;
       const now = deps.clock.now();
       return scopes

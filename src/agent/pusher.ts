@@ -1,5 +1,5 @@
 import { findAffectedApplications } from '../argocd/affected.ts';
-import { takeSnapshot } from '../argocd/snapshot.ts';
+import { checkReady, takeSnapshot, type ApplicationSnapshot, type Readiness } from '../argocd/snapshot.ts';
 import { toIsoTime } from '../lib/clock.ts';
 import { AppError } from '../lib/errors.ts';
 import type { CommitSha } from '../lib/ids.ts';
@@ -48,6 +48,8 @@ export async function runPusher(deps: AgentDeps, state: AgentStateValue, context
       : await makeChange(deps, context, { plan, base, key });
     if (made.kind === 'differs') return await askAgain(deps, state, context, plan, base);
     if (made.kind === 'failed') return toFailure(state, made.sentence);
+    const ready = await prepareApplications(deps, state, context, { base, head: made.head, isRevert });
+    if (ready !== undefined) return toFailure(state, `Nothing was pushed: ${ready}`, 'not_ready');
     const outcome = await pushBooked(deps, state, context, { key, base, made, isRevert });
     switch (outcome.kind) {
       case 'pushed':
@@ -68,9 +70,9 @@ export async function runPusher(deps: AgentDeps, state: AgentStateValue, context
   });
 }
 
-function toFailure(state: AgentStateValue, sentence: string): AgentUpdate {
+function toFailure(state: AgentStateValue, sentence: string, code = 'push_refused'): AgentUpdate {
   const commits = state.pushed?.commits ?? [];
-  return { ending: { status: 'failed', code: 'push_refused', sentence, commits, reverted: false, revertCommits: [] } };
+  return { ending: { status: 'failed', code, sentence, commits, reverted: false, revertCommits: [] } };
 }
 
 /** The commits of this change, if they are on the branch already: after a crash the world knows more than we do. */
@@ -189,7 +191,6 @@ async function pushBooked(
   input: { key: string; base: CommitSha; made: Made; isRevert: boolean },
 ): Promise<PushOutcome> {
   const { key, base, made, isRevert } = input;
-  await snapshotAffected(deps, state, context, { base, head: made.head });
   const at = toIsoTime(deps.clock.now());
   const booked = await bookEffect(deps.db.knex, {
     id: deps.ids.next('effect'),
@@ -237,29 +238,68 @@ function toPushEvent(
   };
 }
 
-/** Remembers how every touched Application stands before the push; without it an old fault would look like ours. */
-async function snapshotAffected(
+/**
+ * Remembers how every touched Application stands before the push; without it an old fault would look like ours. Waits
+ * a while for Applications that cannot take a change now, and says why in the end. A revert does not wait for anything.
+ */
+async function prepareApplications(
   deps: AgentDeps,
   state: AgentStateValue,
   context: RunContext,
-  change: { base: CommitSha; head: CommitSha },
-): Promise<void> {
+  change: { base: CommitSha; head: CommitSha; isRevert: boolean },
+): Promise<string | undefined> {
   const changedPaths = await deps.repo.changedPaths(change.base, change.head);
   const { url: repoUrl, branch } = deps.repo;
-  const affected = await findAffectedApplications(deps.argo, { repoUrl, branch, changedPaths });
-  for (const application of affected) {
-    const snapshot = await takeSnapshot(deps.argo, application);
+  const { budgets } = deps.settings;
+  const deadline = deps.clock.now() + budgets.revisionMs;
+  let told = '';
+  for (;;) {
+    checkWanted(context);
+    const affected = await findAffectedApplications(deps.argo, { repoUrl, branch, changedPaths });
+    const snapshots = await Promise.all(
+      affected.map(async (application) => await takeSnapshot(deps.argo, application)),
+    );
+    const hindrances = change.isRevert ? [] : snapshots.flatMap((one) => toHindrance(checkReady(one, branch)));
+    if (hindrances.length === 0) {
+      await keepSnapshots(deps, state, context, change.head, snapshots);
+      return undefined;
+    }
+    const sentence = hindrances.join(' ');
+    if (deps.clock.now() >= deadline) return sentence;
+    if (sentence !== told) await context.emit('pusher', [toNote(`waiting before the push: ${sentence}`)]);
+    told = sentence;
+    await deps.clock.sleep(budgets.tickMs, context.signal);
+  }
+}
+
+function toHindrance(readiness: Readiness): string[] {
+  return readiness.kind === 'ready' ? [] : [readiness.sentence];
+}
+
+function toNote(text: string): TicketEventBody {
+  return { type: 'note', data: { node: 'pusher', text } };
+}
+
+async function keepSnapshots(
+  deps: AgentDeps,
+  state: AgentStateValue,
+  context: RunContext,
+  commit: CommitSha,
+  snapshots: readonly ApplicationSnapshot[],
+): Promise<void> {
+  const names = snapshots.map(({ application }) => toApplicationKey(application));
+  for (const [index, snapshot] of snapshots.entries()) {
     await saveSnapshot(deps.db.knex, {
       ticketId: state.ticketId,
-      application: toApplicationKey(application),
-      commit: change.head,
+      application: names[index] ?? '',
+      commit,
       snapshot,
       pushedAt: toIsoTime(deps.clock.now()),
     });
   }
-  const names = affected.map(toApplicationKey).join(', ');
-  const text = affected.length === 0 ? 'no Application deploys these paths yet' : `Applications affected: ${names}`;
-  await context.emit('pusher', [{ type: 'note', data: { node: 'pusher', text } }]);
+  const text =
+    names.length === 0 ? 'no Application deploys these paths yet' : `Applications affected: ${names.join(', ')}`;
+  await context.emit('pusher', [toNote(text)]);
 }
 
 async function finish(
@@ -319,7 +359,7 @@ async function askAgain(
   );
   if (again === undefined) {
     const text = 'the branch moved on, and the plan no longer applies to it';
-    await context.emit('pusher', [{ type: 'note', data: { node: 'pusher', text } }]);
+    await context.emit('pusher', [toNote(text)]);
     return { feedback: [`${text}; plan again on the newest commit`] };
   }
   const revision = await nextRevision(deps.db.knex, state.ticketId, state.attempt);
@@ -345,7 +385,7 @@ async function askAgain(
       `On the newest base the change is refused: ${errors.map(({ message }) => message).join(' ')}`,
     );
   const sentence = `The branch moved to ${base.slice(0, 9)}, and the difference is not the approved one any more.`;
-  await context.emit('pusher', [{ type: 'note', data: { node: 'pusher', text: sentence } }]);
+  await context.emit('pusher', [toNote(sentence)]);
   return { revision, hold: await requestHold(deps, context, { plan, review, kind: 'changed_difference', sentence }) };
 }
 

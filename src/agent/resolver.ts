@@ -29,7 +29,7 @@ export async function runResolver(deps: AgentDeps, state: AgentStateValue, conte
       await recordOutcomes(deps, { plan, pushed: toPushed(state), outcome: 'healthy', verdict: observed.kind });
       return end(state, 'resolved', 'live', observed.sentence);
     case 'failed':
-      return await takeBack(deps, state, context, plan, observed);
+      return await onFailed(deps, state, context, plan, observed);
     case 'superseded':
       await recordOutcomes(deps, { plan, pushed: toPushed(state), outcome: 'superseded', verdict: 'superseded' });
       return end(state, 'failed', 'superseded', observed.sentence);
@@ -42,6 +42,21 @@ export async function runResolver(deps: AgentDeps, state: AgentStateValue, conte
     default:
       return assertNever(observed.kind, 'observation');
   }
+}
+
+/** A change that was applied and does not work is taken back. What never arrived, or cannot be judged, is a person's matter. */
+async function onFailed(
+  deps: AgentDeps,
+  state: AgentStateValue,
+  context: RunContext,
+  plan: StoredPlan,
+  observed: Observed,
+): Promise<AgentUpdate> {
+  if (observed.reason === 'unknown') return await ask(deps, state, context, observed);
+  if (observed.reason !== 'not_seen') return await takeBack(deps, state, context, plan, observed);
+  await recordOutcomes(deps, { plan, pushed: toPushed(state), outcome: 'cancelled', verdict: 'not_seen' });
+  const sentence = `${observed.sentence} The commit is on the branch, nothing was applied, and nothing was taken back.`;
+  return end(state, 'failed', 'not_seen', sentence);
 }
 
 function toPushed(state: AgentStateValue) {

@@ -139,6 +139,11 @@ export const planSchema = z
         level: z.enum(['low', 'medium', 'high', 'critical']),
         score: z.number(),
         reasons: z.array(z.object({ signal: z.string(), weight: z.number(), detail: z.string() })),
+        blastRadius: z.object({
+          objects: z.number(),
+          services: z.array(z.string()),
+          namespaces: z.array(z.string()),
+        }),
       })
       .nullable(),
     policy: z

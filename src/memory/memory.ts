@@ -33,11 +33,17 @@ export interface DeployMemory {
   /** Newest first. */
   history(scope: Scope, limit: number): DeployRecord[];
   graph(): MemoryGraph;
+  /** All of it as bytes that only this version of the program reads: a shortcut for start-up, never the record. */
+  snapshot(): Uint8Array;
 }
 
-export function createDeployMemory(options: { costs?: CostTable } = {}): DeployMemory {
+/**
+ * @param options.snapshot what `snapshot` gave before
+ * @throws AppError `invalid_input` when the snapshot is of another version; rebuild from the facts then
+ */
+export function createDeployMemory(options: { costs?: CostTable; snapshot?: Uint8Array } = {}): DeployMemory {
   const costs = options.costs ?? {};
-  const projection = createProjection();
+  const projection = createProjection(options.snapshot);
 
   const assess = (input: RiskInput): RiskAssessment => {
     const { made, signals, state } = projection.assess(input);
@@ -104,6 +110,7 @@ export function createDeployMemory(options: { costs?: CostTable } = {}): DeployM
         .slice(-Math.max(0, limit) || Number.POSITIVE_INFINITY)
         .reverse()
         .map((record) => ({ ...record })),
+    snapshot: () => projection.snapshot(),
     graph: () => toMemoryGraph(projection.states(), projection.patterns),
   };
 }

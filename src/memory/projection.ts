@@ -1,3 +1,5 @@
+import { deserialize, serialize } from 'node:v8';
+import { AppError } from '../lib/errors.ts';
 import type { CoDeploys, ConfirmedPattern } from './co-deploy.ts';
 import { addFailure, companyOf, createCoDeploys, testIfDue } from './co-deploy.ts';
 import type { EnvironmentModel, Forecast } from './estimator.ts';
@@ -57,6 +59,8 @@ export interface Projection {
   assess(input: RiskInput): { made: Forecast; signals: RiskSignal[]; state: ServiceState | undefined };
   addDeploy(fact: DeployFact): Forecast;
   addOutcome(fact: OutcomeFact): boolean;
+  /** All of it as bytes of this version of the program; a shortcut for start-up, never the record. */
+  snapshot(): Uint8Array;
   isOpen(deployId: string): boolean;
   find(scopeKey: string): ServiceState | undefined;
   states(): IterableIterator<ServiceState>;
@@ -64,15 +68,14 @@ export interface Projection {
   patterns(scope: Scope): ConfirmedPattern[];
 }
 
-export function createProjection(): Projection {
-  const all: ProjectionState = {
-    services: new Map(),
-    environments: new Map(),
-    everywhere: createWindow(HOUR_MS),
-    order: createEnvironmentOrder(),
-    open: new Map(),
-  };
+/** @param snapshot what an earlier `snapshot` gave; without it nothing is remembered yet */
+export function createProjection(snapshot?: Uint8Array): Projection {
+  const all: ProjectionState = snapshot === undefined ? createProjectionState() : readSnapshot(snapshot);
   const siblings = new Map<string, ServiceState[]>();
+  for (const state of all.services.values()) {
+    const { service } = state.scope;
+    siblings.set(service, [...(siblings.get(service) ?? []), state]);
+  }
   const unknown = createEnvironment();
   const environmentOf = (key: string) => all.environments.get(key) ?? unknown;
   const siblingsOf = (service: string) => siblings.get(service) ?? [];
@@ -154,6 +157,7 @@ export function createProjection(): Projection {
       addToWindow(all.everywhere, fact.atMs, `${key}\n${service}`);
       return true;
     },
+    snapshot: () => serialize({ format: SNAPSHOT_FORMAT, state: all }),
     isOpen: (deployId) => all.open.has(deployId),
     find: (scopeKey) => all.services.get(scopeKey),
     states: () => all.services.values(),
@@ -162,6 +166,38 @@ export function createProjection(): Projection {
       return pairs.patterns.get(timeline.ids.get(toPlaceKey(scope)) ?? -1) ?? [];
     },
   };
+}
+
+function createProjectionState(): ProjectionState {
+  return {
+    services: new Map(),
+    environments: new Map(),
+    everywhere: createWindow(HOUR_MS),
+    order: createEnvironmentOrder(),
+    open: new Map(),
+  };
+}
+
+/** Raised whenever the shape of the state or the meaning of a number in it changes. */
+const SNAPSHOT_FORMAT = 1;
+
+function readSnapshot(bytes: Uint8Array): ProjectionState {
+  let value: unknown;
+  try {
+    value = deserialize(bytes);
+  } catch (error) {
+    throw staleSnapshot(error);
+  }
+  const { format, state } = (value ?? {}) as { format?: unknown; state?: ProjectionState };
+  if (format !== SNAPSHOT_FORMAT || state === undefined) throw staleSnapshot(undefined);
+  return state;
+}
+
+function staleSnapshot(cause: unknown): AppError {
+  return new AppError('invalid_input', 'the snapshot of the memory cannot be read', {
+    cause,
+    hint: 'Leave it away: the memory is rebuilt from the recorded deploys.',
+  });
 }
 
 function createEnvironment(): Environment {

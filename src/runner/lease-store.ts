@@ -65,6 +65,14 @@ async function selectCandidates(trx: Knex.Transaction, claim: { now: string; lim
   return await forClaim(trx, query);
 }
 
+/** Frees the tickets of owners that are gone for certain, so that nobody waits for their leases to run out. */
+export async function releaseOwners(db: Database, isGone: (owner: string) => boolean): Promise<void> {
+  const rows: { lease_owner: string }[] = await db.knex('tickets').distinct('lease_owner').whereNotNull('lease_owner');
+  const gone = rows.map((row) => row.lease_owner).filter(isGone);
+  if (gone.length > 0)
+    await db.knex('tickets').whereIn('lease_owner', gone).update({ lease_owner: null, lease_until: null });
+}
+
 /** Keeps the lease; false when it is no longer ours. */
 export async function renewLease(knex: Knex, lease: Lease, until: string): Promise<boolean> {
   const changed = await knex('tickets')

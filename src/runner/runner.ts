@@ -8,13 +8,15 @@ import { isRunnable } from '../ticket/status.ts';
 import { findTicket, lockTicket } from '../ticket/ticket-store.ts';
 import type { Ticket } from '../ticket/ticket.ts';
 import { expireApprovals } from './expire.ts';
-import { claimTickets, releaseLease, renewLease, type Lease } from './lease-store.ts';
+import { claimTickets, releaseLease, releaseOwners, renewLease, type Lease } from './lease-store.ts';
 import { runTicket, type RunDeps } from './run-ticket.ts';
 
 export interface RunnerOptions extends RunDeps {
   logger: Logger;
   /** Names this process in leases. */
   owner: string;
+  /** Whether the process an owner names is certainly gone. */
+  isGone: (owner: string) => boolean;
   /** Tickets worked on at once. */
   concurrency: number;
   leaseMs: number;
@@ -131,6 +133,9 @@ export function createRunner(options: RunnerOptions): Runner {
   };
 
   const turn = async (): Promise<void> => {
+    await releaseOwners(db, options.isGone).catch((error: unknown) =>
+      logger.warn({ error: toErrorMessage(error) }, 'leases of dead processes could not be released'),
+    );
     while (!stopping) {
       const woken = new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, options.pollMs);

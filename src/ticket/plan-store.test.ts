@@ -19,7 +19,7 @@ const STEP: PlannedStep = {
 const DRAFT: PlanDraft = { changes: [], sourceFiles: ['charts/web.ts'], differenceHash: 'd'.repeat(64) };
 const REVIEW: PlanReview = {
   findings: [],
-  risk: { level: 'low', score: 1, reasons: [] },
+  risk: { level: 'low', score: 1, reasons: [], blastRadius: { objects: 0, services: [], namespaces: [] } },
   policy: { decision: 'require_approval', rule: 'always', reasons: [], version: 'p1' },
   changeHash: 'c'.repeat(64) as ChangeHash,
 };

@@ -130,11 +130,12 @@ function findCondition(words: readonly Word[]): string | undefined {
     const phrase = rest.join(' ');
     // Politeness and sequence, not conditions.
     if (
-      /^(?:possible|you (?:can|could|have|get|would|don't|do not|want|like)|you're|convenient|able|that|this|done|it's done|it is done|which)\b/u.test(
+      /^(?:possible|you (?:can|could|have|get|would|don't|do not|want|like)|you're|convenient|able|done|it's done|it is done|which)\b/u.test(
         phrase,
       )
     )
       continue;
+    if (/^(?:after|once)$/u.test(word.lower) && /^(?:that|this)\b/u.test(phrase)) continue;
     if (rest.length === 0 || (word.lower === 'before' && words.some((other) => other.verb?.acts.includes('rollback'))))
       continue;
     if (words.some((other) => other.verb?.acts.includes('rollback')) && word.lower !== 'if' && word.lower !== 'unless')
@@ -216,7 +217,7 @@ function toMood(words: readonly Word[], isQuestion: boolean): Clause['mood'] {
     return 'question';
   const verb = words.some((word) => word.verb !== undefined);
   const requested = plain.some((word) => !word.used && REQUEST_CUES.has(word.lower));
-  if (verb || requested) return 'request';
+  if (verb || requested || /^(?:more|less|fewer)$/u.test(first)) return 'request';
   if (asks) return isQuestion ? 'request' : 'report';
   if (plain.some((word) => !word.used && REPORT_CUES.has(word.lower))) return 'report';
   return 'fragment';

@@ -19,7 +19,7 @@ const BASE_VERBS: Readonly<Record<Act, string>> = {
     'deploy install launch create introduce provision onboard add ship release start spin-up stand-up bring-up set-up roll-out put-up',
   update:
     'update upgrade bump downgrade pin move switch change migrate ship release roll-out push rollout replace use swap take',
-  set: 'set add give make use assign define configure put change adjust modify replace edit apply run keep limit cap grant allocate tune override rename declare turn-on enable insert store write have',
+  set: 'set export add give make use assign define configure put change adjust modify replace edit apply run keep limit cap grant allocate tune override rename declare turn-on enable insert store write have',
   scale: 'scale resize size rescale run',
   more: 'increase raise grow boost scale-up scale-out bump up expand extend double triple quadruple add',
   less: 'decrease lower reduce shrink cut scale-down scale-in drop halve trim',
@@ -28,9 +28,9 @@ const BASE_VERBS: Readonly<Record<Act, string>> = {
   restart: 'restart bounce reboot recycle cycle kick relaunch respawn redeploy',
   rollback: 'roll-back rollback revert undo back-out restore go-back put-back reverse bring-back switch-back unwind',
   expose: 'expose publish route point map',
-  stop: 'stop shut-down turn-off switch-off take-down suspend halt disable switch-down',
+  stop: 'stop spin-down wind-down pause shut-down turn-off switch-off take-down suspend halt disable switch-down',
   investigate:
-    'investigate diagnose troubleshoot debug look-into look-at check analyse analyze find-out explain inspect examine figure-out dig-into tell',
+    'investigate diagnose troubleshoot debug look-into look-at check analyse analyze find-out explain inspect examine figure-out dig-into tell show display list describe summarize',
   promote: 'promote',
 };
 
@@ -138,7 +138,7 @@ export const DETERMINERS = words(
 
 /** Make a sentence a request although its verb is not an imperative. */
 export const REQUEST_CUES = words(
-  "should must needs need want wants like shall ought please ensure require requires lets let's gotta wish wishes deserves",
+  "should must needs need want wants like shall ought ensure require requires lets let's gotta wish wishes deserves",
 );
 
 /** Make a sentence a report: what is, what was, what somebody did. */
@@ -151,7 +151,7 @@ export const NEGATIONS = words(
 );
 
 export const SYMPTOMS = words(
-  'unhealthy failing fails failed fail crash crashes crashing crashed crashloop crashlooping crashloopbackoff broken slow error errors erroring degraded stuck oomkilled oom restarting restarts timeout timeouts timing 500s 502 503 504 500 502s 503s 504s pending imagepullbackoff unavailable unreachable flapping dead wrong weird problem problems issue issues trouble hanging hangs unresponsive misbehaving progressing outofsync evicted sick red dying dies killed unready offline sluggish',
+  'unhealthy failing fails failed fail crash crashes crashing crashed crashloop crashlooping crashloopbackoff broken slow error errors erroring degraded stuck oomkilled oom restarting restarts timeout timeouts timing 500s 502 503 504 500 502s 503s 504s pending imagepullbackoff unavailable unreachable flapping dead wrong weird problem problems issue issues trouble hanging hangs unresponsive misbehaving progressing outofsync evicted sick red dying dies killed unready offline down sluggish logs status health',
 );
 
 export const QUESTION_WORDS = words(
@@ -238,9 +238,9 @@ export const COMMON = words(
   image images tag version versions release releases build env environment environments variable variables var vars envvar config configs configmap configmaps configuration setting settings key value values option parameter flag property entry file
   memory mem ram cpu cpus core cores vcpu millicore millicores limit limits request requests resource resources quota more less fewer extra additional another half quarter double triple up down out off back over about around
   ingress host hostname domain url address dns path route port ports traffic internet public publicly outside external externally available reachable accessible web-address https http tls ssl certificate cert secret
-  rollout strategy rolling update recreate canary blue green blue-green bluegreen deployment-strategy way method gradual gradually
+  rollout strategy rolling update recreate canary blue green blue-green bluegreen deployment-strategy way method
   storage disk volume persistent persistence space size namespace ns called named name using new latest newest current currently last previous old older recent change changes everything all every each both same
   need needs want wants like let lets let's make sure ensure required possible time soon quick quickly urgent urgently priority again still too very well really actually instead rather than not no don't dont if when because since
   get go going gone ticket task todo request story issue jira task: hotfix fix following below above day today morning afternoon good great best way thing things something anything people users customers
-  i'd we'd i'll we'll i'm we're it's that's what's there's who what where which why how number amount count total least most maximum minimum max min exactly least per stateful stateless default proper whole entire second first third again anymore nice help able question support running run use used uses step steps side both part mode level let`,
+  i'd we'd i'll we'll i'm we're it's that's what's there's who what where which why how number amount count total least most maximum minimum max min exactly least per stateful stateless default proper whole entire second first third commit again anymore nice help able question support running run use used uses step steps side both part mode level let`,
 );

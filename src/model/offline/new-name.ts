@@ -60,7 +60,7 @@ export function findNewName(
     });
   if (verb < 0) return undefined;
   const plain = words.findIndex((_, at) => at > verb && isName(words, at) && (mentioned < 0 || at < mentioned));
-  if (plain >= 0 && isNameSlot(words, plain)) {
+  if (plain >= 0 && isNewSlot(words, plain)) {
     markAt(words, plain);
     return [{ at: plain, target: { kind: 'new', name: toServiceName(words[plain]?.lower ?? '') } }];
   }
@@ -108,6 +108,11 @@ function isName(words: readonly Word[], at: number): boolean {
   if (!NAME.test(word.lower) || COMMON.has(word.lower) || VERB_FORMS.has(word.lower) || SYMPTOMS.has(word.lower))
     return false;
   return !Object.hasOwn(ENVIRONMENT_WORDS, word.lower) && findNumber(word.lower) === undefined;
+}
+
+// What is made stands right after the verb; after "for" or "in" stands what it is for.
+function isNewSlot(words: readonly Word[], at: number): boolean {
+  return isNameSlot(words, at) && !/^(?:for|on|in|to|from|with)$/u.test(words[at - 1]?.lower ?? '');
 }
 
 function isNameSlot(words: readonly Word[], at: number): boolean {

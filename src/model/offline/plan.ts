@@ -12,7 +12,8 @@ import type { NewService } from './make-service.ts';
 import { makeSteps } from './make.ts';
 import type { Bench } from './make.ts';
 import type { Request, Target } from './request.ts';
-import { resolveTargets } from './targets.ts';
+import { resolveEnvironments, resolveTargets } from './targets.ts';
+import type { Scope } from './targets.ts';
 import { understand } from './understand.ts';
 import type { Understanding } from './understand.ts';
 
@@ -65,9 +66,9 @@ function firstTarget({ requests }: Understanding): Target | undefined {
 function makeAll(understanding: Understanding, input: PlanningInput, catalog: Catalog, bench: Bench): void {
   const { desk, draft } = bench;
   const requests = understanding.requests.filter((request) => mayGoAhead(request, desk));
-  const fresh = toNewServices(requests);
-  for (const service of fresh.values()) makeService(service, catalog, desk, draft);
   const scope = { catalog, desk, environment: input.ticket.target?.environment, named: [] };
+  const fresh = toNewServices(requests, scope);
+  for (const service of fresh.values()) makeService(service, catalog, desk, draft);
   const complete = requests.filter((request) => request.wants.length === 0);
   const incomplete = requests.filter((request) => request.wants.length > 0);
   // What one sentence leaves out another may say, so the incomplete ones come last.
@@ -107,7 +108,11 @@ function makeAll(understanding: Understanding, input: PlanningInput, catalog: Ca
 const NOW = 'do it now';
 
 // A condition or a time cannot be watched for: whether to act is asked.
-function mayGoAhead({ condition, time, text }: Request, desk: Desk): boolean {
+function mayGoAhead({ condition, time, text, action }: Request, desk: Desk): boolean {
+  if (condition !== undefined && action === 'rollback') {
+    desk.assume(`A change that goes bad is taken back without being asked, so no step is made for "${condition}".`);
+    return false;
+  }
   const depends = condition === undefined ? (time === undefined ? undefined : `a time ("${time}")`) : `"${condition}"`;
   if (depends === undefined) return true;
   const answer = desk.ask(
@@ -121,10 +126,12 @@ function mayGoAhead({ condition, time, text }: Request, desk: Desk): boolean {
   return answer === 'now';
 }
 
-function toNewServices(requests: readonly Request[]): Map<string, NewService> {
+function toNewServices(requests: readonly Request[], scope: Scope): Map<string, NewService> {
   const fresh = new Map<string, NewService>();
-  for (const { target, values, text, environments, action } of requests) {
+  for (const request of requests) {
+    const { target, values, text, action } = request;
     if (target.kind !== 'new' || action !== 'deploy') continue;
+    const environments = resolveEnvironments(request, scope) ?? [];
     const before = fresh.get(target.name);
     fresh.set(target.name, {
       name: target.name,
@@ -203,6 +210,7 @@ function makeInvestigations(
       wants: [],
       environments: [],
       leftover: [],
+      makesNew: false,
       text,
     };
     if (target.kind === 'new') continue;

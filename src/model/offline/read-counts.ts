@@ -103,7 +103,8 @@ function countAfterNoun(words: readonly Word[], at: number): Value | undefined {
     if (word.lower === 'by') return undefined;
   }
   const number = findNumber(freeWord(words, index));
-  if (number === undefined || !linked) return undefined;
+  const last = index === at + 1 && (words[index + 1] === undefined || words[index + 1]?.kind === 'punct');
+  if (number === undefined || !(linked || last)) return undefined;
   markUsed(words, index);
   const noun = words[at];
   if (noun !== undefined) noun.used = true;
@@ -155,6 +156,7 @@ function readTimes(words: readonly Word[]): number | undefined {
     const factor = joined === null ? spoken : Number(joined[1] ?? joined[2]);
     if (factor === undefined || factor < 2) continue;
     word.used = true;
+    if (spoken !== undefined) markUsed(words, at + 1);
     return factor;
   }
   return undefined;

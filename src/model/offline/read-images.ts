@@ -61,10 +61,14 @@ function isVersionAt(words: readonly Word[], at: number, acts: ReadonlySet<Act>,
   const word = words[at];
   if (word === undefined || (word.kind !== 'word' && word.kind !== 'quoted') || !TAG.test(word.text)) return false;
   const leader = words[nextBack(words, at)];
-  const led = leader?.verb === undefined && /^(?:version|versions|tag|release|build|image)$/u.test(leader?.lower ?? '');
+  const led =
+    leader?.verb === undefined && /^(?:version|versions|tag|release|build|image|commit)$/u.test(leader?.lower ?? '');
   const next = wordAt(words, at + 1);
   const unit =
     /^(?:cores?|cpus?|vcpus?|gb|mb|gib|mib|gi|mi|g|gigs?|x|times|seconds?|minutes?|replicas?|%|percent)$/u.test(next);
+  // "scale web to 3.5" is no version, whatever it is.
+  const scales = acts.has('scale') && !acts.has('update') && !acts.has('deploy') && !acts.has('set');
+  if (scales && wordAt(words, at - 1) === 'to' && !led) return false;
   if (VERSION.test(word.text) || V_NUMBER.test(word.text))
     return !unit && !/^(?:cpus?|vcpus?|memory|cores?)$/u.test(wordAt(words, nextBack(words, at)));
   if (/^(?:latest|newest)$/u.test(word.lower)) return acts.has('update') || acts.has('deploy') || acts.has('set');

@@ -24,7 +24,7 @@ export function readSettings(words: readonly Word[], acts: ReadonlySet<Act>, cat
   );
   const env = words.some((word, at) => word.kind === 'word' && ENV_CUE.test(word.lower) && isCue(words, at));
   const home = config && !env ? 'config' : env ? 'env' : 'unknown';
-  const removes = (acts.has('remove') || acts.has('stop')) && !acts.has('set');
+  const removes = acts.has('remove') && !acts.has('set');
   const values: Value[] = [];
   for (const [at, word] of words.entries()) {
     if (word.assign !== undefined) values.push(...readAssign(word, at, home));
@@ -145,7 +145,12 @@ function isKey(words: readonly Word[], at: number, reading: Reading): boolean {
     reading.acts.has('less');
   // "set theme to dark": any word directly between the verb and "to" names something that is set.
   const setVerb = words[at - 1]?.verb?.base;
-  if (/^(?:set|change|define|assign)$/u.test(setVerb ?? '') && wordAt(words, at + 1) === 'to') return true;
+  const toService = /^(?:of|on|in|for)$/u.test(wordAt(words, at + 1)) && words[at + 2]?.mention !== undefined;
+  if (
+    /^(?:set|change|define|assign)$/u.test(setVerb ?? '') &&
+    (wordAt(words, at + 1) === 'to' || (toService && linked))
+  )
+    return true;
   if (reading.home !== 'unknown' && linked && changes && LINK.test(wordAt(words, at + 1))) return true;
   return (
     changes &&
@@ -185,6 +190,9 @@ function findLink(words: readonly Word[], at: number): number | undefined {
     const word = words[index];
     const lower = wordAt(words, index);
     if (word === undefined) return undefined;
+    // "add LOG_LEVEL to web" says where, not what.
+    const isPlace = lower === 'to' && words[index + 1]?.mention !== undefined;
+    if (isPlace && words.filter((other) => other.mention !== undefined).length === 1) return undefined;
     if (LINK.test(lower) || (word.kind === 'punct' && word.text === ':')) return valueIndex(words, index + 1);
     if (
       lower === 'with' &&

@@ -158,8 +158,11 @@ function readBareNumber({ words, acts }: Clause, values: readonly Value[]): Valu
 function toAction({ acts, verbs, words }: Clause, values: readonly Value[]): Action {
   const has = (...kinds: Value['kind'][]) => values.some((value) => kinds.includes(value.kind));
   const changes = has('replicas', 'image', 'version', 'setting', 'resource', 'host', 'number');
-  if (acts.has('rollback') && !has('version', 'image', 'number')) return 'rollback';
+  if (acts.has('rollback') && !changes && !has('strategy')) return 'rollback';
   if (acts.has('promote') && !has('version', 'image')) return 'promote';
+  const restarts =
+    acts.has('restart') && !acts.has('update') && !verbs.some((verb) => /^(?:redeploy|relaunch)$/u.test(verb));
+  if (restarts && has('version') && !has('replicas', 'image', 'setting', 'resource', 'host')) return 'restart';
   if (changes) return 'apply';
   if (
     acts.has('remove') &&
@@ -192,6 +195,10 @@ function findUnsupported({ words, acts }: Clause, action: Action, values: readon
     /^(?:rbac|clusterrole|clusterrolebinding|networkpolicy|networkpolicies|cronjob|helm|terraform|configmap-reload|sidecar|initcontainer|probe|probes|liveness|readiness|affinity|toleration|tolerations|taint|nodeselector)$/u,
   );
   if (strange !== undefined && !values.some((value) => value.kind === 'setting')) return strange;
+  const lost = values.find(({ kind }) => /^(?:host|path|port|version|image|resource|strategy|tls)$/u.test(kind));
+  const removes =
+    acts.has('remove') && !['less', 'set', 'update', 'deploy'].some((act) => [...acts].some((one) => one === act));
+  if (removes && lost !== undefined) return `removing ${lost.kind === 'resource' ? 'a limit' : `a ${lost.kind}`}`;
   if (action !== 'remove') return undefined;
   const part = words.find(
     (word, at) =>
@@ -239,6 +246,7 @@ function toRequests(clause: Clause, { action, values, environments }: Parts): Re
       ...(clause.condition === undefined ? {} : { condition: clause.condition }),
       ...(clause.time === undefined ? {} : { time: clause.time }),
       leftover,
+      makesNew: acts.has('deploy') && !acts.has('update') && !acts.has('set'),
       text: clause.text,
     };
     return isRequest(request, clause) ? [request] : [];
@@ -284,7 +292,7 @@ function isStrategyAlone({ verbs }: Clause, values: readonly Value[]): boolean {
   );
 }
 
-function toWants({ words, acts }: Clause, hasLeftover: boolean): Want[] {
+function toWants({ words, acts, verbs }: Clause, hasLeftover: boolean): Want[] {
   const says = (pattern: RegExp) => words.some((word) => word.kind === 'word' && pattern.test(word.lower));
   if (says(/^(?:memory|mem|ram|cpus?|resources?|cores?)$/u)) return ['resource'];
   if (says(/^(?:env|envs|envvar|variable|variables|config|configmap|configuration|setting|settings)$/u))
@@ -295,6 +303,7 @@ function toWants({ words, acts }: Clause, hasLeftover: boolean): Want[] {
   if (says(/^(?:strategy)$/u)) return ['strategy'];
   // What is to be updated is a word nobody knows: "update the documentation of web".
   if (hasLeftover) return ['anything'];
+  if (verbs.includes('start')) return ['replicas'];
   if (acts.has('scale') || ((acts.has('more') || acts.has('less')) && !acts.has('update') && !acts.has('set')))
     return ['replicas'];
   if (acts.has('update') || acts.has('deploy'))

@@ -27,6 +27,8 @@ export interface Request {
   environments: string[];
   condition?: string;
   time?: string;
+  /** Whether the verb speaks of something to be made. */
+  makesNew: boolean;
   /** Words of the clause nothing was made of. */
   leftover: string[];
   /** The sentence it comes from. */

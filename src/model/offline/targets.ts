@@ -1,6 +1,6 @@
 import type { Catalog, NamedTarget } from './catalog.ts';
 import type { Desk } from './desk.ts';
-import type { Action, Request } from './request.ts';
+import type { Request } from './request.ts';
 
 const ALL = 'all of them';
 
@@ -23,7 +23,7 @@ export function resolveTargets(request: Request, scope: Scope): NamedTarget[] | 
     case 'named':
       return narrow(target.text, target.candidates, environments, scope);
     case 'unknown':
-      return resolveUnknown(target.text, request.action, environments, scope);
+      return resolveUnknown(target.text, request, environments, scope);
     case 'all': {
       const except = new Set(target.except.map(({ service }) => service.name));
       const chosen = scope.catalog.services.filter(
@@ -43,7 +43,11 @@ export function resolveTargets(request: Request, scope: Scope): NamedTarget[] | 
   }
 }
 
-function resolveEnvironments(request: Request, { catalog, desk, environment, named }: Scope): string[] | undefined {
+/** The environments a request is for, none where it names none; undefined when an unknown one has to be asked about. */
+export function resolveEnvironments(
+  request: Request,
+  { catalog, desk, environment, named }: Scope,
+): string[] | undefined {
   const wished =
     request.environments.length > 0
       ? request.environments
@@ -123,7 +127,7 @@ function toLabel({ service, workload }: NamedTarget): string {
 // A typing mistake is forgiven, and said, where it cannot do much harm; otherwise it is asked about.
 function resolveUnknown(
   text: string,
-  action: Action,
+  { action, makesNew }: Request,
   environments: readonly string[],
   scope: Scope,
 ): NamedTarget[] | undefined {
@@ -142,6 +146,7 @@ function resolveUnknown(
   }
   if (catalog.services.length === 0)
     return desk.refuse(`The repository holds no services yet, so there is no "${text}".`);
+  if (makesNew && near.length === 0) return refuseUnnamed(desk);
   const names = catalog.services.map((service) => service.name);
   const meant =
     near.length > 0 ? ` Did you mean ${near.map(({ name }) => name).join(' or ')}?` : ' Which service is meant?';
@@ -159,9 +164,14 @@ function resolveUnknown(
   return chosen === undefined ? undefined : [chosen];
 }
 
+function refuseUnnamed(desk: Desk): undefined {
+  return desk.refuse('The ticket does not say what to deploy. Name it with its version or image, such as "redis 7.2".');
+}
+
 function askService(request: Request, { catalog, desk }: Scope): NamedTarget[] | undefined {
   if (catalog.services.length === 0)
     return desk.refuse('The repository holds no services yet. The first thing to ask for is a new one.');
+  if (request.makesNew) return refuseUnnamed(desk);
   const chosen = desk.ask(
     {
       question: `Which service is this about: "${request.text}"?`,

@@ -76,6 +76,11 @@ function pushWord(tokens: Token[], raw: string, start: number): void {
   const closing = CLOSING.exec(raw)?.[0] ?? '';
   const word = raw.slice(0, raw.length - closing.length);
   let offset = start;
+  // A dash by itself ends a thought, as a semicolon does.
+  if (/^--?$/u.test(word)) {
+    push(tokens, 'punct', ';', start, raw.length);
+    return;
+  }
   // "web,api" without a space is a list of two.
   const parts = /^[\w-]+(?:,[\w-]+)+$/u.test(word) ? word.split(',') : [word];
   for (const [index, part] of parts.entries()) {

@@ -65,8 +65,11 @@ function isNameHere(words: readonly Word[], at: number, text: string, found: rea
 }
 
 function markVerbs(words: Word[]): void {
+  const shouts = words.filter((word) => /^[A-Z]{2,}$/u.test(word.text)).length > 2;
   for (const [at, word] of words.entries()) {
     if (!isPlain(word) || word.mention !== undefined || word.used) continue;
+    // "enable DEBUG" names a variable; a ticket in capitals throughout says nothing by them.
+    if (!shouts && words.length > 1 && at > 0 && /^[A-Z][A-Z0-9_]+$/u.test(word.text)) continue;
     const phrasal = findPhrasal(words, at);
     if (phrasal !== undefined && standsAsVerb(words, at, phrasal.entry)) {
       word.verb = phrasal.entry;
