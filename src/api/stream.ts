@@ -22,14 +22,15 @@ const LAST_WORDS_MS = 1_000;
 export interface Streams {
   /** Sends pages of events as they come until the client goes or the server stops. The reply is taken over. */
   serve(reply: FastifyReply, follow: (signal: AbortSignal) => AsyncIterable<TicketEvent[]>): void;
-  /** Ends the open streams and, at once, any that would be opened after. */
-  close(): void;
+  /** Ends the open streams, waits until they are gone, and ends at once any that would be opened after. */
+  close(): Promise<void>;
   open(): number;
 }
 
 export function createStreams(logger: Logger, options: Partial<StreamOptions> = {}): Streams {
   const { heartbeatMs, stallMs } = { ...DEFAULTS, ...options };
   const controllers = new Set<AbortController>();
+  const connections = new Set<Promise<unknown>>();
   let isClosed = false;
   return {
     serve: (reply, follow) => {
@@ -47,7 +48,12 @@ export function createStreams(logger: Logger, options: Partial<StreamOptions> = 
       const controller = new AbortController();
       controllers.add(controller);
       if (isClosed) controller.abort();
-      raw.on('close', () => controller.abort());
+      const gone = new Promise<void>((resolve) => raw.once('close', resolve));
+      connections.add(gone);
+      void gone.then(() => {
+        controller.abort();
+        connections.delete(gone);
+      });
       const heartbeat = setInterval(() => raw.write(': heartbeat\n\n'), heartbeatMs);
       sendAll(raw, follow(controller.signal), controller.signal, stallMs)
         .then((ended) => {
@@ -60,9 +66,10 @@ export function createStreams(logger: Logger, options: Partial<StreamOptions> = 
           endSoon(raw);
         });
     },
-    close: () => {
+    close: async () => {
       isClosed = true;
       for (const controller of controllers) controller.abort();
+      await Promise.all(connections);
     },
     open: () => controllers.size,
   };

@@ -2,7 +2,7 @@ import type { DeployFact, DeployRecord, FailureFingerprint, OutcomeFact, Scope, 
 import { isFailure } from './facts.ts';
 
 /** How many deploys of a scope are kept in full; older ones live on in the counts. */
-const RECENT = 32;
+const RECENT = 20;
 const DAY_MS = 86_400_000;
 /** Different failures kept per scope; the least recent goes first. */
 const MAX_PATTERNS = 64;

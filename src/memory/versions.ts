@@ -1,7 +1,7 @@
 import type { ServiceState } from './service-state.ts';
 
 /** Versions kept per scope; the oldest are forgotten first. */
-const MAX_VERSIONS = 256;
+const MAX_VERSIONS = 128;
 /** How fast the usual shape of a service's versions changes, per deploy. */
 const SHAPE_DECAY = 0.97;
 /** An environment is below another once this many versions were seen in it first, and three times as many as the other way. */

@@ -17,6 +17,9 @@ import { runTicket, toThreadId } from './run-ticket.ts';
 import { createRunner, type Runner, type RunnerOptions } from './runner.ts';
 import { createScriptedGraph, ending, PUSHED, type Scripts } from './test-graph.ts';
 
+const PATIENCE = { timeout: 20_000, interval: 5 };
+const eventually = async (check: () => unknown) => await vi.waitFor(check, PATIENCE);
+
 /** A promise and the handle that fulfils it. */
 function createGate(): { opened: Promise<void>; open: () => void } {
   let open: () => void = () => undefined;
@@ -61,6 +64,7 @@ describeOnDatabases('the runner', (database) => {
         ...deps,
         logger: silentLogger,
         owner: 'test',
+        isGone: () => false,
         concurrency: 4,
         leaseMs: 30_000,
         pollMs: 10,
@@ -74,14 +78,11 @@ describeOnDatabases('the runner', (database) => {
     };
     const open = async () => (await world.create({ start: true })).id;
     const reach = async (id: string, status: TicketStatus) =>
-      await vi.waitFor(
-        async () => {
-          const ticket = await world.tickets.get(id);
-          if (ticket.status !== status) throw new Error(`it is ${ticket.status}: ${ticket.reason}`);
-          return ticket;
-        },
-        { timeout: 10_000, interval: 5 },
-      );
+      await vi.waitFor(async () => {
+        const ticket = await world.tickets.get(id);
+        if (ticket.status !== status) throw new Error(`it is ${ticket.status}: ${ticket.reason}`);
+        return ticket;
+      }, PATIENCE);
     const row = async (id: string): Promise<Record<string, unknown>> =>
       await world.db.knex('tickets').where({ id }).first();
     const statuses = async (id: string) =>
@@ -89,7 +90,7 @@ describeOnDatabases('the runner', (database) => {
     const errors = async (id: string) =>
       (await world.events(id)).flatMap((event) => (event.type === 'error' ? [event.data.code] : []));
     const released = async (id: string) =>
-      await vi.waitFor(async () => expect(await row(id)).toMatchObject({ lease_owner: null, lease_until: null }));
+      await eventually(async () => expect(await row(id)).toMatchObject({ lease_owner: null, lease_until: null }));
     return { ...world, deps, runs, start, open, reach, row, statuses, errors, released };
   };
 
@@ -157,7 +158,7 @@ describeOnDatabases('the runner', (database) => {
       const id = await world.open();
       await world.reach(id, 'pending_plan_approval');
       await tickets.rejectPlan(id, { reason: 'use two replicas', revise: true }, PERSON);
-      await vi.waitFor(() => expect(feedback).toHaveLength(2));
+      await eventually(() => expect(feedback).toHaveLength(2));
       await world.reach(id, 'pending_plan_approval');
       expect(feedback[1]?.join()).toContain('use two replicas');
     });
@@ -211,8 +212,8 @@ describeOnDatabases('the runner', (database) => {
         [1, 2_000],
         [2, 4_000],
       ] as const) {
-        await vi.waitFor(async () => expect(await world.errors(id)).toHaveLength(round));
-        await vi.waitFor(() => expect(runner.active()).toBe(0));
+        await eventually(async () => expect(await world.errors(id)).toHaveLength(round));
+        await eventually(() => expect(runner.active()).toBe(0));
         expect(await world.row(id)).toMatchObject({
           status: 'planning',
           wake_at: toIsoTime(world.clock.now() + waitMs),
@@ -234,12 +235,13 @@ describeOnDatabases('the runner', (database) => {
           return { pushed: PUSHED };
         },
       }));
-      const { tickets } = world.start();
+      const { runner, tickets } = world.start();
       const id = await world.open();
-      await vi.waitFor(async () => {
+      for (let round = 1; round <= 3; round += 1) {
+        await eventually(async () => expect(await world.errors(id)).toHaveLength(round));
+        await eventually(() => expect(runner.active()).toBe(0));
         await world.clock.advance(60_000);
-        expect(await world.errors(id)).toHaveLength(3);
-      });
+      }
       expect(await world.reach(id, 'errored')).toMatchObject({ pausedFrom: 'executing', reason: 'no route' });
       works = true;
       expect((await tickets.retry(id, PERSON)).status).toBe('executing');
@@ -290,10 +292,10 @@ describeOnDatabases('the runner', (database) => {
       const { runner, tickets } = world.start();
       const id = await world.open();
       for (let round = 1; round <= 6; round += 1) {
-        await vi.waitFor(() => expect(world.runs.filter((node) => node === 'observer')).toHaveLength(round));
+        await eventually(() => expect(world.runs.filter((node) => node === 'observer')).toHaveLength(round));
         await world.reach(id, 'observing');
         await tickets.pause(id, PERSON);
-        await vi.waitFor(() => expect(runner.active()).toBe(0));
+        await eventually(() => expect(runner.active()).toBe(0));
         expect(await world.tickets.get(id)).toMatchObject({ status: 'paused', pausedFrom: 'observing' });
         if (round === 6) wanted = true;
         await tickets.resume(id, PERSON);
@@ -308,9 +310,9 @@ describeOnDatabases('the runner', (database) => {
       const { runner, tickets } = world.start();
       const id = await world.open();
       await world.reach(id, 'observing');
-      await vi.waitFor(() => expect(world.runs).toContain('observer'));
+      await eventually(() => expect(world.runs).toContain('observer'));
       await tickets.cancel(id, 'wrong service', PERSON);
-      await vi.waitFor(() => expect(runner.active()).toBe(0));
+      await eventually(() => expect(runner.active()).toBe(0));
       expect(await world.tickets.get(id)).toMatchObject({ status: 'cancelled' });
       expect(world.runs).not.toContain('resolver');
     });
@@ -336,7 +338,7 @@ describeOnDatabases('the runner', (database) => {
       // This service does not know the runner, as one in another process does not.
       await world.tickets.pause(id, PERSON);
       go.open();
-      await vi.waitFor(() => expect(runner.active()).toBe(0));
+      await eventually(() => expect(runner.active()).toBe(0));
       expect(fences).toEqual(['lease_lost']);
       expect((await world.tickets.get(id)).status).toBe('paused');
     });
@@ -353,7 +355,7 @@ describeOnDatabases('the runner', (database) => {
       }));
       const { runner } = world.start({ concurrency: 2 });
       const ids = [await world.open(), await world.open(), await world.open()];
-      await vi.waitFor(() => expect(runner.active()).toBe(2));
+      await eventually(() => expect(runner.active()).toBe(2));
       runner.changed(await world.tickets.get(ids[2] ?? ''));
       await new Promise((resolve) => setTimeout(resolve, 50));
       expect(world.runs).toEqual(['planner', 'planner']);
@@ -396,6 +398,21 @@ describeOnDatabases('the runner', (database) => {
       expect((await world.tickets.get(id)).status).toBe('resolved');
     });
 
+    it('take over at once what a process that is gone has left behind', async () => {
+      const world = await createWorld();
+      const ids = [await world.open(), await world.open()];
+      for (const owner of ['dead', 'alive'])
+        await claimTickets(world.db, {
+          owner,
+          now: world.now(),
+          until: toIsoTime(world.clock.now() + 30_000),
+          limit: 1,
+        });
+      world.start({ isGone: (owner) => owner === 'dead' });
+      await world.reach(ids[0] ?? '', 'resolved');
+      expect(await world.row(ids[1] ?? '')).toMatchObject({ status: 'planning', lease_owner: 'alive' });
+    });
+
     it('cannot move a ticket under a lease that is not theirs', async () => {
       const world = await createWorld();
       const id = await world.open();
@@ -417,7 +434,7 @@ describeOnDatabases('the runner', (database) => {
     const id = await world.open();
     for (let round = 1; round <= 5; round += 1) {
       const { runner } = world.start();
-      await vi.waitFor(() => expect(world.runs.filter((node) => node === 'observer')).toHaveLength(round));
+      await eventually(() => expect(world.runs.filter((node) => node === 'observer')).toHaveLength(round));
       await world.reach(id, 'observing');
       await Promise.all([runner.stop(), runner.stop()]);
       expect(runner.active()).toBe(0);

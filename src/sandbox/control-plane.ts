@@ -98,6 +98,13 @@ export async function createControlPlane(options: PlaneOptions): Promise<Control
   });
   followChildApplications(cluster, registry, timeline);
   const findProject = (name: string) => projects.find((project) => project.name === name);
+  const access = createAccess({
+    accounts: options.accounts,
+    clock,
+    registry,
+    controllerNamespace: CONTROLLER_NAMESPACE,
+    applicationNamespaces: options.applicationNamespaces ?? [],
+  });
   const reconciler = createReconciler({
     registry,
     cluster,
@@ -110,6 +117,7 @@ export async function createControlPlane(options: PlaneOptions): Promise<Control
     random,
     findProject,
     controllerNamespace: CONTROLLER_NAMESPACE,
+    isHeeded: access.isEnabled,
     pollIntervalMs: options.pollIntervalMs ?? POLL_MS,
     missingRule: options.argoVersion === '3.2' ? 'any' : 'all',
   });
@@ -134,14 +142,6 @@ export async function createControlPlane(options: PlaneOptions): Promise<Control
           rule,
         );
   const actions = createActions(cluster, timeline);
-  const access = createAccess({
-    accounts: options.accounts,
-    clock,
-    registry,
-    controllerNamespace: CONTROLLER_NAMESPACE,
-    applicationNamespaces: options.applicationNamespaces ?? [],
-  });
-
   const save = async () => {
     if (options.statePath === undefined) return;
     await saveState(options.statePath, { format: 1, applications: registry.snapshot(), cluster: cluster.snapshot() });

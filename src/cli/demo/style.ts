@@ -23,9 +23,15 @@ export function createStyle(options: { isTty: boolean; noColor: string | undefin
 }
 
 // What a terminal would act on: escape sequences, other control characters, and signs that turn the writing direction.
-// eslint-disable-next-line no-control-regex
-const UNSAFE =
-  /\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]/g;
+const ESCAPE = '\\u001b';
+const UNSAFE = new RegExp(
+  [
+    `${ESCAPE}\\[[0-9;?]*[ -/]*[@-~]`,
+    `${ESCAPE}\\][^\\u0007\\u001b]*(?:\\u0007|${ESCAPE}\\\\)?`,
+    '[\\u0000-\\u0008\\u000b-\\u001f\\u007f-\\u009f\\u202a-\\u202e\\u2066-\\u2069]',
+  ].join('|'),
+  'g',
+);
 
 /** Text of others, made safe to print: line breaks and tabs stay. */
 export function toPlain(text: string): string {

@@ -135,7 +135,7 @@ function findCondition(words: readonly Word[]): string | undefined {
       )
     )
       continue;
-    if (/^(?:after|once)$/u.test(word.lower) && /^(?:that|this)\b/u.test(phrase)) continue;
+    if (/^(?:after|once)$/u.test(word.lower) && /^(?:that|this|the other|each other|another)\b/u.test(phrase)) continue;
     if (rest.length === 0 || (word.lower === 'before' && words.some((other) => other.verb?.acts.includes('rollback'))))
       continue;
     if (words.some((other) => other.verb?.acts.includes('rollback')) && word.lower !== 'if' && word.lower !== 'unless')
@@ -216,7 +216,8 @@ function toMood(words: readonly Word[], isQuestion: boolean): Clause['mood'] {
   if (QUESTION_WORDS.has(first.replace(/'s$/u, '')) && (isQuestion || /^(?:why|what|how)/u.test(first)))
     return 'question';
   const verb = words.some((word) => word.verb !== undefined);
-  const requested = plain.some((word) => !word.used && REQUEST_CUES.has(word.lower));
+  const obliged = plain.some((word, at) => /^(?:has|have)$/u.test(word.lower) && plain[at + 1]?.lower === 'to');
+  const requested = obliged || plain.some((word) => !word.used && REQUEST_CUES.has(word.lower));
   if (verb || requested || /^(?:more|less|fewer)$/u.test(first)) return 'request';
   if (asks) return isQuestion ? 'request' : 'report';
   if (plain.some((word) => !word.used && REPORT_CUES.has(word.lower))) return 'report';
@@ -231,6 +232,6 @@ function isNegated(words: readonly Word[]): boolean {
       return words.slice(at + 1, at + 6).some((other) => /^(?:alone|untouched|unchanged)$/u.test(other.lower));
     // "why not", "not only" and "if you don't mind" deny nothing.
     if (!NEGATIONS.has(word.lower)) return false;
-    return !/^(?:only|mind|hesitate|forget|know)$/u.test(words[at + 1]?.lower ?? '');
+    return !/^(?:only|mind|hesitate|forget|know|sure|certain)$/u.test(words[at + 1]?.lower ?? '');
   });
 }

@@ -27,7 +27,7 @@ const BASE_VERBS: Readonly<Record<Act, string>> = {
     'remove delete decommission destroy uninstall retire drop tear-down get-rid-of unset clear eliminate purge kill undeploy phase-out scrap sunset discard erase throw-away throw-out take-out',
   restart: 'restart bounce reboot recycle cycle kick relaunch respawn redeploy',
   rollback: 'roll-back rollback revert undo back-out restore go-back put-back reverse bring-back switch-back unwind',
-  expose: 'expose publish route point map',
+  expose: 'expose open publish route point map',
   stop: 'stop spin-down wind-down pause shut-down turn-off switch-off take-down suspend halt disable switch-down',
   investigate:
     'investigate diagnose troubleshoot debug look-into look-at check analyse analyze find-out explain inspect examine figure-out dig-into tell show display list describe summarize',
@@ -138,7 +138,7 @@ export const DETERMINERS = words(
 
 /** Make a sentence a request although its verb is not an imperative. */
 export const REQUEST_CUES = words(
-  "should must needs need want wants like shall ought ensure require requires lets let's gotta wish wishes deserves",
+  "should must needs need want wants like shall ought ensure require requires lets let's gotta wish wishes deserves love let",
 );
 
 /** Make a sentence a report: what is, what was, what somebody did. */
@@ -147,7 +147,7 @@ export const REPORT_CUES = words(
 );
 
 export const NEGATIONS = words(
-  "don't dont not never doesn't cannot can't mustn't shouldn't won't avoid refrain no-longer without",
+  "don't dont not never doesn't cannot can't mustn't shouldn't won't isn't aren't avoid refrain no-longer without",
 );
 
 export const SYMPTOMS = words(
@@ -242,5 +242,5 @@ export const COMMON = words(
   storage disk volume persistent persistence space size namespace ns called named name using new latest newest current currently last previous old older recent change changes everything all every each both same
   need needs want wants like let lets let's make sure ensure required possible time soon quick quickly urgent urgently priority again still too very well really actually instead rather than not no don't dont if when because since
   get go going gone ticket task todo request story issue jira task: hotfix fix following below above day today morning afternoon good great best way thing things something anything people users customers
-  i'd we'd i'll we'll i'm we're it's that's what's there's who what where which why how number amount count total least most maximum minimum max min exactly least per stateful stateless default proper whole entire second first third commit again anymore nice help able question support running run use used uses step steps side both part mode level let`,
+  i'd we'd i'll we'll i'm we're it's that's what's there's who what where which why how number amount count total least most maximum minimum max min exactly least per stateful stateless default proper whole entire second first third small little big see bring via under forget commit again anymore nice help able question support running run use used uses step steps side both part mode level let`,
 );

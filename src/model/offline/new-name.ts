@@ -85,9 +85,11 @@ function findExplicitName(words: readonly Word[]): { at: number; text: string } 
   for (const [at, word] of words.entries()) {
     const called =
       /^(?:called|named)$/u.test(word.lower) ||
+      (/^(?:service|app|application)$/u.test(word.lower) && wordAt(words, at - 1) === 'new') ||
       (word.lower === 'as' && words.some((other) => other.verb?.acts.includes('deploy') === true));
     if (word.kind !== 'word' || !called) continue;
-    const index = /^(?:a|an|the|service|name)$/u.test(wordAt(words, at + 1)) ? at + 2 : at + 1;
+    const skip = /^(?:a|an|the|service|name|called|named)$/u.test(wordAt(words, at + 1)) || words[at + 1]?.text === ':';
+    const index = skip ? at + 2 : at + 1;
     const name = words[index];
     const text = name?.text.toLowerCase() ?? '';
     if (

@@ -25,12 +25,28 @@ export function readSettings(words: readonly Word[], acts: ReadonlySet<Act>, cat
   const env = words.some((word, at) => word.kind === 'word' && ENV_CUE.test(word.lower) && isCue(words, at));
   const home = config && !env ? 'config' : env ? 'env' : 'unknown';
   const removes = acts.has('remove') && !acts.has('set');
+  joinSpokenNames(words, catalog);
   const values: Value[] = [];
   for (const [at, word] of words.entries()) {
     if (word.assign !== undefined) values.push(...readAssign(word, at, home));
     else if (!word.used) values.push(...readNamed(words, at, { home, removes, catalog, acts }));
   }
   return values;
+}
+
+// "the log level of api": the words of a variable that is there, said as words.
+function joinSpokenNames(words: readonly Word[], catalog: Catalog): void {
+  for (const [at, word] of words.entries())
+    for (const count of [4, 3, 2]) {
+      const span = words.slice(at, at + count);
+      if (span.length < count || !span.every((one) => one.kind === 'word' && one.mention === undefined)) continue;
+      const name = span.map((one) => one.text.toUpperCase()).join('_');
+      if (!/^[A-Z][A-Z0-9_]*$/u.test(name) || !isKnownKey(words, name, catalog)) continue;
+      for (const one of span) one.used = true;
+      Object.assign(word, { text: name, lower: name.toLowerCase(), used: false });
+      delete word.verb;
+      break;
+    }
 }
 
 const isCue = (words: readonly Word[], at: number): boolean =>
@@ -218,6 +234,7 @@ function findLink(words: readonly Word[], at: number): number | undefined {
       return index;
     const passable =
       word.mention !== undefined ||
+      word.used ||
       /^(?:on|of|for|in|the|service|should|must|variable|env|environment|config|configmap|configuration|deployment|it|currently|its|key)$/u.test(
         lower,
       );

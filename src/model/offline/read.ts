@@ -15,7 +15,7 @@ import type { Value } from './value.ts';
 import type { Word } from './words.ts';
 
 const ROUTE_CUE =
-  /^(?:ingress|ingresses|host|hosts|hostname|domain|dns|url|reachable|accessible|available|public|publicly|traffic|visible|internet|outside|externally|subdomain)$/u;
+  /^(?:ingress|ingresses|host|hosts|hostname|domain|dns|url|reachable|accessible|available|public|publicly|traffic|visible|internet|outside|externally|subdomain|reach|world)$/u;
 
 /** What one clause asks for. Marks the words it uses. */
 export function readClause(clause: Clause, catalog: Catalog): Reading {
@@ -36,6 +36,7 @@ export function readClause(clause: Clause, catalog: Catalog): Reading {
     };
   };
   if (clause.negated) {
+    if (isUnneeded(words)) return about();
     if (isReportOfFailure(words)) return { ...about(), symptom: true };
     if (isMixed(words)) return { kind: 'unsupported', text: clause.text, why: 'it both asks and denies' };
     return { kind: 'kept', targets: mentions, text: clause.text };
@@ -61,6 +62,14 @@ function toMentionTarget(words: readonly Word[]): Target | undefined {
     : { kind: 'named', text: word.mentionText ?? word.text, candidates: word.mention };
 }
 
+// "worker is no longer needed", "we don't need it any more": the reason for what follows.
+function isUnneeded(words: readonly Word[]): boolean {
+  return (
+    words.some((word) => /^(?:needs?|needed|used?|uses|required?)$/u.test(word.lower)) &&
+    !words.some((word) => word.verb?.base === 'set')
+  );
+}
+
 // "scale web not api": a request with a denial inside it.
 function isMixed(words: readonly Word[]): boolean {
   const at = words.findIndex((word) => word.kind === 'word' && NEGATIONS.has(word.lower));
@@ -71,9 +80,10 @@ function isMixed(words: readonly Word[]): boolean {
 // "web does not start", "web can't connect": said of the service, not to us.
 function isReportOfFailure(words: readonly Word[]): boolean {
   const at = words.findIndex(
-    (word) => word.kind === 'word' && /^(?:not|never|cannot|can't|doesn't|won't|isn't)$/u.test(word.lower),
+    (word) => word.kind === 'word' && /^(?:not|never|cannot|can't|doesn't|won't|isn't|aren't)$/u.test(word.lower),
   );
   const before = words.slice(0, Math.max(0, at));
+  if (at === 0 && /^(?:cannot|can't)$/u.test(words[0]?.lower ?? '')) return true;
   const subject = before.some(
     (word) => word.mention !== undefined || /^(?:it|they|users|customers|nobody|pods?)$/u.test(word.lower),
   );
@@ -128,7 +138,7 @@ function readValues(clause: Clause, catalog: Catalog): Value[] {
 
 // Without a word about routing, a host name or a path is not something to expose.
 function isPlaceWithoutHost(value: Value, words: readonly Word[]): boolean {
-  const placed = /^(?:at|under)$/u.test(words[value.at - 1]?.lower ?? '');
+  const placed = /^(?:at|under|via)$/u.test(words[value.at - 1]?.lower ?? '');
   const drop = (value.kind === 'host' && !placed) || value.kind === 'path';
   const word = words[value.at];
   if (drop && word !== undefined) word.used = false;
@@ -253,13 +263,11 @@ function toRequests(clause: Clause, { action, values, environments }: Parts): Re
   });
 }
 
-// "we need a redis 7.2": a wish without a verb of its own.
+// "we need a redis 7.2", "I want to run a nats server": a wish for something well known that is not there.
 function isWishForNew({ words, acts }: Clause): boolean {
-  return (
-    acts.size === 0 &&
-    words.some((word) => /^(?:need|want|like|wish|require)$/u.test(word.lower)) &&
-    !words.some((word) => word.mention !== undefined)
-  );
+  const wished = acts.has('set') || words.some((word) => /^(?:need|want|like|love|wish|require)$/u.test(word.lower));
+  if (!wished || acts.has('update') || words.some((word) => word.mention !== undefined)) return false;
+  return words.some((word) => word.kind === 'word' && !word.used && findKnownImage(word.lower) !== undefined);
 }
 
 // A fragment asks for something only when it names a service and a value and nothing else; a sentence with a weak verb
@@ -288,7 +296,7 @@ function isRequest(request: Request, { mood, acts }: Clause): boolean {
 function isStrategyAlone({ verbs }: Clause, values: readonly Value[]): boolean {
   return (
     values.some(({ kind }) => kind === 'strategy') &&
-    !verbs.some((verb) => /^(?:update|upgrade|bump|deploy|ship|release|roll-out|launch)$/u.test(verb))
+    !verbs.some((verb) => /^(?:update|upgrade|bump|deploy|ship|release|launch)$/u.test(verb))
   );
 }
 

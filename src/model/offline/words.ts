@@ -143,5 +143,6 @@ function isNounRequest(words: readonly Word[], at: number, acts: readonly Act[])
   const twoBefore = words[at - 2]?.lower ?? '';
   if (!acts.some((act) => act === 'restart' || act === 'rollback' || act === 'update')) return false;
   if (/^(?:after|before|since|during|following)$/u.test(twoBefore)) return false;
-  return /^(?:a|an|another|rolling|quick|full|graceful)$/u.test(previous);
+  const only = acts.includes('update') ? /^(?:a|an|another)$/u : /^(?:a|an|another|rolling|quick|full|graceful)$/u;
+  return only.test(previous);
 }

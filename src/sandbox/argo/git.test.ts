@@ -47,13 +47,13 @@ describe('reading a bare repository', () => {
 
   it('finds the repository that stands for an address, and fails as told', async () => {
     test = await createTestSandbox({ files: { 'a/x.yaml': 'a: 1' } });
-    let fault: string | undefined;
+    const broken: { why?: string } = {};
     const git = createGitReader({
       repositories: [{ url: 'https://git.example.com/shop/infra.git', path: test.repository }],
-      fault: () => fault,
+      fault: () => broken.why,
     });
     expect(await git.resolve('git@git.example.com:shop/infra', 'main')).toBe(test.commit);
-    fault = 'connection reset by peer';
+    broken.why = 'connection reset by peer';
     await expect(git.resolve('https://git.example.com/shop/infra', 'main')).rejects.toThrow('connection reset by peer');
   });
 

@@ -48,9 +48,18 @@ export function toWindowVerdict(project: Project | undefined, application: Appli
 }
 
 /** Why the specification cannot be used, in Argo CD's words; undefined when it can. */
-export function findInvalidSpec(application: Application, project: Project | undefined): string | undefined {
+export function findInvalidSpec(
+  application: Application,
+  project: Project | undefined,
+  controllerNamespace: string,
+): string | undefined {
   const { spec } = application;
   if (project === undefined) return `Application referencing project ${spec.project} which does not exist`;
+  const { name, namespace } = application.metadata;
+  const isPermitted = project.sourceNamespaces.some((pattern) => isNameMatch(namespace, pattern));
+  if (namespace !== controllerNamespace && !isPermitted) {
+    return `application '${name}' in namespace '${namespace}' is not permitted to use project '${project.name}'`;
+  }
   if (listSources(spec).length === 0)
     return 'spec.source.repoURL and either spec.source.path, spec.source.chart, or spec.source.ref are required';
   const stranger = listSources(spec).find(

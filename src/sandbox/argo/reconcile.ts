@@ -40,6 +40,8 @@ export interface ReconcilerDeps {
   random: () => number;
   findProject(name: string): Project | undefined;
   controllerNamespace: string;
+  /** Whether Applications of this namespace are heeded at all. */
+  isHeeded(namespace: string): boolean;
   pollIntervalMs: number;
   missingRule: 'any' | 'all';
 }
@@ -78,7 +80,7 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
 
   const reconcile = async (id: ApplicationId, level: CompareLevel) => {
     const application = registry.find(id);
-    if (application === undefined) return;
+    if (application === undefined || !deps.isHeeded(id.namespace)) return;
     if (application.metadata.deletionTimestamp !== undefined) {
       finishDeletion(application);
       return;
@@ -88,7 +90,7 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
     if (asked !== undefined && refresh === 'never_returns') return;
     const effective: CompareLevel =
       asked === undefined || refresh === 'old_revision' ? (asked === undefined ? level : 1) : 3;
-    const invalid = findInvalidSpec(application, deps.findProject(application.spec.project));
+    const invalid = findInvalidSpec(application, deps.findProject(application.spec.project), deps.controllerNamespace);
     const loaded =
       invalid === undefined
         ? await load(application, effective)

@@ -28,6 +28,8 @@ export interface Access {
   /** The same, but undefined instead of an error, for routes that are open to everyone. */
   recognise(request: FastifyRequest): SandboxAccount | undefined;
   logIn(username: string, password: string): string;
+  /** Whether Applications of this namespace are heeded at all. */
+  isEnabled(namespace: string): boolean;
   may(account: SandboxAccount, resource: string, action: string, object: string): boolean;
   enforce(account: SandboxAccount, resource: string, action: string, object: string): void;
   /** The Application, if this account may know of it and do this to it; 403 and 404 tell no more than Argo CD does. */
@@ -101,8 +103,12 @@ export function createAccess(options: AccessOptions): Access {
   const toObject = (project: string, name: string, namespace: string) =>
     namespace === controllerNamespace ? `${project}/${name}` : `${project}/${namespace}/${name}`;
 
+  const isEnabled = (namespace: string) =>
+    namespace === controllerNamespace || options.applicationNamespaces.some((pattern) => isMatch(namespace, pattern));
+
   return {
     recognise,
+    isEnabled,
     authenticate: (request) => {
       const account = recognise(request);
       if (account !== undefined) return account;
@@ -140,10 +146,7 @@ export function createAccess(options: AccessOptions): Access {
     enforce,
     getApplication: (account, action, { name, appNamespace, project }) => {
       const namespace = appNamespace === undefined || appNamespace === '' ? controllerNamespace : appNamespace;
-      const isEnabled =
-        namespace === controllerNamespace ||
-        options.applicationNamespaces.some((pattern) => isMatch(namespace, pattern));
-      const application = isEnabled ? registry.find({ namespace, name }) : undefined;
+      const application = isEnabled(namespace) ? registry.find({ namespace, name }) : undefined;
       if (project === undefined || project === '') {
         // Missing, hidden and not enabled look the same to someone who names no project.
         const object = application === undefined ? undefined : toObject(application.spec.project, name, namespace);

@@ -43,6 +43,7 @@ export function isWanted(
   return (
     (wantedName === '' || wantedName === name) &&
     wantsHere &&
+    backend.access.isEnabled(namespace) &&
     (projects.length === 0 || projects.includes(application.spec.project)) &&
     (repo === '' || listSources(application.spec).some((source) => isSameRepository(source.repoURL, repo))) &&
     isSelectorMatch(labels, queryText(request, 'selector') ?? '') &&
