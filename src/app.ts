@@ -31,6 +31,7 @@ import { toPolicyVersion } from './policy/evaluate.ts';
 import { parsePolicySettings } from './policy/settings.ts';
 import type { GitCredentials } from './repo/credentials.ts';
 import { openInfraRepo, type InfraRepo } from './repo/infra-repo.ts';
+import { createRolloutProbe } from './rollout/probe.ts';
 import { createRunner } from './runner/runner.ts';
 import { startEmbedded, type Embedded } from './sandbox/embedded.ts';
 import { createJournal } from './ticket/event-store.ts';
@@ -107,8 +108,20 @@ async function assemble(loaded: LoadedConfig, closers: (() => Promise<void> | vo
   const policySettings = parsePolicySettings({
     autoApprove: config.agent.autoApprove,
     revertApproval: config.policy.revertApproval,
+    promotionApproval: config.policy.promotionApproval,
+    maxAutoProbability: config.policy.maxAutoProbability,
+    protectedKinds: config.policy.protectedKinds,
     protectedNamespaces: config.policy.protectedNamespaces,
   });
+  const rollouts = createRolloutProbe(
+    config.rollouts.controller,
+    async () =>
+      (await argo.listApplications()).flatMap((one) => [
+        ...one.status.resources.map(toResourceKind),
+        ...one.status.summary.images,
+      ]),
+    clock,
+  );
   const cluster = embedded === undefined ? new URL(argo.baseUrl).host : 'sandbox';
   const agent: AgentDeps = {
     db,
@@ -123,9 +136,9 @@ async function assemble(loaded: LoadedConfig, closers: (() => Promise<void> | vo
     watch,
     planner: pickPlanner(config, { repo, argo, memory, cluster, redactor, clock, logger }),
     memory,
+    rollouts,
     policy: { settings: policySettings, freezeWindows: parseFreezeWindows(config.policy.freezeWindows) },
     settings: {
-      outputDir: OUTPUT_DIR,
       allowedGlobs: config.cdk8s.allowedGlobs,
       cluster,
       approvalTtlMs: config.agent.approvalTtlHours * 3_600_000,
@@ -135,7 +148,6 @@ async function assemble(loaded: LoadedConfig, closers: (() => Promise<void> | vo
       budgets: toBudgets(config),
       mayRequestSync: config.argocd.mayRequestSync,
       mayTerminate: config.argocd.mayTerminate,
-      rolloutsAvailable: false,
     },
   };
   const runner = createRunner({
@@ -195,9 +207,6 @@ async function assemble(loaded: LoadedConfig, closers: (() => Promise<void> | vo
   };
 }
 
-/** The folder of rendered manifests that `tiphys init` lays out. */
-const OUTPUT_DIR = 'dist';
-
 function pickPlanner(
   { llm }: Config,
   parts: Pick<AgentDeps, 'repo' | 'argo' | 'memory' | 'redactor' | 'clock' | 'logger'> & { cluster: string },
@@ -235,6 +244,10 @@ function isGoneHere(owner: string): boolean {
   } catch (error) {
     return error instanceof Error && 'code' in error && error.code === 'ESRCH';
   }
+}
+
+function toResourceKind({ group, kind }: { group: string; kind: string }): string {
+  return `${group}/${kind}`;
 }
 
 interface Basics {
@@ -312,6 +325,7 @@ function toBudgets({ observation }: Config): ObservationBudgets {
     earlyMs: ms(observation.earlyFailureSeconds),
     healthMarginMs: ms(observation.healthMarginSeconds),
     settleMs: ms(observation.settleSeconds),
+    settleCustomMs: ms(observation.settleCustomSeconds),
   });
 }
 

@@ -26,6 +26,7 @@ export async function adviseOn(
 ): Promise<PlanAdvice> {
   const settleSeconds = Math.round(deps.settings.budgets.settleMs / 1000);
   const memory = await deps.memory.current();
+  const rolloutsAvailable = await deps.rollouts.isAvailable();
   const asked = input.services.map((service) => {
     const objects = input.facts.services.find((one) => one.service === service)?.objects ?? [];
     const scope = toScope(deps.settings.cluster, service, objects);
@@ -34,7 +35,7 @@ export async function adviseOn(
     const known = memory.context(scope, deps.clock.now(), {
       changeKind: toChangeKind(input.plan.steps),
       stateful: isStateful(objects),
-      rolloutsAvailable: deps.settings.rolloutsAvailable,
+      rolloutsAvailable,
       ...(version === undefined ? {} : { version }),
       ...(input.plan.wishes.strategy === undefined || wish === undefined ? {} : { wish }),
     });

@@ -13,8 +13,16 @@ export function runApprover(state: AgentStateValue): AgentUpdate {
 /** What is decided against before anything was pushed ends the ticket; each way of not being approved is told apart. */
 function toEnding(state: AgentStateValue, decision: Decision): AgentUpdate {
   if (state.pushed !== null) return {};
+  const nothing = state.earlier.length === 0 ? 'Nothing was pushed.' : 'Only the preparation was pushed.';
   const end = (code: string, sentence: string): AgentUpdate => ({
-    ending: { status: 'cancelled', code, sentence, commits: [], reverted: false, revertCommits: [] },
+    ending: {
+      status: 'cancelled',
+      code,
+      sentence: `${sentence} ${nothing}`,
+      commits: state.earlier,
+      reverted: false,
+      revertCommits: [],
+    },
   });
   switch (decision.kind) {
     case 'granted':
@@ -22,10 +30,10 @@ function toEnding(state: AgentStateValue, decision: Decision): AgentUpdate {
       return {};
     case 'denied':
       if (decision.revise) return { feedback: [`A reviewer sent the plan back: ${decision.reason}`] };
-      return end('denied', `Denied: ${decision.reason}. Nothing was pushed.`);
+      return end('denied', `Denied: ${decision.reason}.`);
     case 'expired':
-      return end('approval_expired', 'Nobody decided in time; the approval has expired. Nothing was pushed.');
+      return end('approval_expired', 'Nobody decided in time; the approval has expired.');
     case 'superseded':
-      return end('superseded', 'What was to be approved has been superseded. Nothing was pushed.');
+      return end('superseded', 'What was to be approved has been superseded.');
   }
 }

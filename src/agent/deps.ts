@@ -1,4 +1,5 @@
 import type { ArgoClient } from '../argocd/http.ts';
+import type { RolloutProbe } from '../rollout/probe.ts';
 import type { Synth } from '../cdk8s/synth.ts';
 import type { Database } from '../database/open.ts';
 import type { Clock } from '../lib/clock.ts';
@@ -28,14 +29,13 @@ export interface AgentDeps {
   argo: ArgoClient;
   watch: Pick<Watch, 'hints'>;
   planner: Planner;
+  rollouts: RolloutProbe;
   memory: MemoryKeeper;
   policy: { settings: PolicySettings; freezeWindows: readonly FreezeWindow[] };
   settings: AgentSettings;
 }
 
 export interface AgentSettings {
-  /** Folder of the rendered manifests in the repository. */
-  outputDir: string;
   /** Files that free-form steps of a model may write. */
   allowedGlobs: readonly string[];
   /** The name under which this Argo CD's cluster is remembered. */
@@ -50,8 +50,6 @@ export interface AgentSettings {
   budgets: ObservationBudgets;
   mayRequestSync: boolean;
   mayTerminate: boolean;
-  /** Whether Argo Rollouts runs where this Argo CD deploys. */
-  rolloutsAvailable: boolean;
 }
 
 /** What one run of a ticket brings to its nodes, passed through the graph's configuration. */

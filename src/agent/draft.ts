@@ -11,7 +11,7 @@ import { checkWritePath } from '../repo/write-path.ts';
 import type { Synth } from '../cdk8s/synth.ts';
 import type { SourceFile } from '../validation/change.ts';
 import type { AgentDeps } from './deps.ts';
-import { readRendered } from './facts.ts';
+import { readOutputDir, readRendered } from './facts.ts';
 
 // One function makes the change, for the draft that a person reads and for the commits that are pushed: the same steps on
 // the same base give the same files.
@@ -19,14 +19,13 @@ import { readRendered } from './facts.ts';
 interface DraftDeps {
   repo: InfraRepo;
   synth: Synth;
-  outputDir: string;
   /** Files that free-form steps may write. */
   allowedGlobs: readonly string[];
 }
 
 export function toDraftDeps(deps: AgentDeps): DraftDeps {
   const { repo, synth, settings } = deps;
-  return { repo, synth, outputDir: settings.outputDir, allowedGlobs: settings.allowedGlobs };
+  return { repo, synth, allowedGlobs: settings.allowedGlobs };
 }
 
 export interface AppliedPlan {
@@ -60,11 +59,12 @@ export async function applyPlan(
   signal: AbortSignal,
   afterStep: AfterStep = async () => undefined,
 ): Promise<DraftOutcome> {
-  const before = await readRendered(workTree, deps.outputDir);
+  const outputDir = await readOutputDir(workTree);
+  const before = await readRendered(workTree, outputDir);
   const touched = new Map<string, string | undefined>();
   const summaries: string[] = [];
   for (const [index, step] of steps.entries()) {
-    const result = await applyStep(deps, workTree, step, touched);
+    const result = await applyStep(deps, workTree, step, { touched, outputDir });
     if (result.kind === 'failed') return { kind: 'step_failed', step: index, outcome: result.outcome };
     summaries.push(result.summary);
     if (result.kind === 'unchanged') continue;
@@ -75,11 +75,11 @@ export async function applyPlan(
         const where = rendered.location === undefined ? '' : ` (${rendered.location.file}:${rendered.location.line})`;
         return { kind: 'synth_failed', step: index, message: `${rendered.message}${where}` };
       }
-      await writeRendered(workTree, deps.outputDir, rendered.files);
+      await writeRendered(workTree, outputDir, rendered.files);
     }
     await afterStep(index, step, result.summary);
   }
-  const after = await readRendered(workTree, deps.outputDir);
+  const after = await readRendered(workTree, outputDir);
   const sourceFiles: SourceFile[] = [];
   for (const [path, original] of [...touched].sort(([a], [b]) => (a < b ? -1 : 1))) {
     const content = await workTree.read(path);
@@ -107,7 +107,7 @@ async function applyStep(
   deps: DraftDeps,
   workTree: WorkTree,
   step: PlannedStep,
-  touched: Map<string, string | undefined>,
+  { touched, outputDir }: { touched: Map<string, string | undefined>; outputDir: string },
 ): Promise<StepResult> {
   switch (step.kind) {
     case 'edit': {
@@ -128,15 +128,20 @@ async function applyStep(
       return { kind: 'changed', summary: `${step.files.length} files written`, render: true };
     }
     case 'rollback':
-      return await applyRollback(deps, workTree, step.service);
+      return await applyRollback(deps, workTree, `${outputDir}/${step.service}`, step.service);
     case 'investigate':
       return { kind: 'unchanged', summary: 'looked into, nothing to change' };
   }
 }
 
 /** Undoes the newest change of the service that has not been undone yet, all commits of its ticket together. */
-async function applyRollback(deps: DraftDeps, workTree: WorkTree, service: string): Promise<StepResult> {
-  const commits = await findLastChange(deps, workTree.base, service);
+async function applyRollback(
+  deps: DraftDeps,
+  workTree: WorkTree,
+  folder: string,
+  service: string,
+): Promise<StepResult> {
+  const commits = await findLastChange(deps, workTree.base, folder);
   if (commits.length === 0) {
     return {
       kind: 'failed',
@@ -168,8 +173,8 @@ async function applyRollback(deps: DraftDeps, workTree: WorkTree, service: strin
 const REVERTED = /^This reverts commit ([0-9a-f]{40})/gm;
 
 /** Newest first. A change that a later commit took back is passed over, and so is the commit that did it. */
-async function findLastChange(deps: DraftDeps, base: CommitSha, service: string): Promise<CommitSha[]> {
-  const log = await deps.repo.log({ commit: base, path: `${deps.outputDir}/${service}`, limit: 60 });
+async function findLastChange(deps: DraftDeps, base: CommitSha, folder: string): Promise<CommitSha[]> {
+  const log = await deps.repo.log({ commit: base, path: folder, limit: 60 });
   const undone = new Set(log.flatMap((commit) => [...commit.body.matchAll(REVERTED)].map((match) => match[1])));
   const isUndoing = (body: string) => body.search(REVERTED) >= 0;
   // The oldest commit created the service; taking it back would remove it, which is a different wish.

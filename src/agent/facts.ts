@@ -1,3 +1,4 @@
+import { loadProjectFile } from '../cdk8s/project-file.ts';
 import { parseManifests } from '../manifest/parse.ts';
 import type { ManifestObject } from '../manifest/object.ts';
 import { isManifestPath, toServiceName, type RenderedFile } from '../manifest/rendered.ts';
@@ -14,9 +15,14 @@ export async function readRendered(workTree: WorkTree, outputDir: string): Promi
   return files.sort((a, b) => (a.path < b.path ? -1 : 1));
 }
 
+/** The folder of rendered manifests, as the repository itself says. */
+export async function readOutputDir(workTree: WorkTree): Promise<string> {
+  return (await loadProjectFile(workTree.dir)).output;
+}
+
 /** What the repository deploys at one commit, service by service. */
-export async function readRepositoryFacts(workTree: WorkTree, outputDir: string): Promise<RepositoryFacts> {
-  return toRepositoryFacts(await readRendered(workTree, outputDir), workTree.base);
+export async function readRepositoryFacts(workTree: WorkTree): Promise<RepositoryFacts> {
+  return toRepositoryFacts(await readRendered(workTree, await readOutputDir(workTree)), workTree.base);
 }
 
 export function toRepositoryFacts(files: readonly RenderedFile[], commit: CommitSha): RepositoryFacts {

@@ -50,7 +50,7 @@ export function createAgentGraph(deps: AgentDeps, checkpointer: BaseCheckpointSa
     .addConditionalEdges('approver', afterApprover, ['pusher', 'planner', 'resolver', 'recorder'])
     .addConditionalEdges('pusher', afterPusher, ['observer', 'approver', 'planner', 'recorder'])
     .addEdge('observer', 'resolver')
-    .addConditionalEdges('resolver', afterResolver, ['recorder', 'pusher', 'approver', 'observer'])
+    .addConditionalEdges('resolver', afterResolver, ['recorder', 'planner', 'pusher', 'approver', 'observer'])
     .addEdge('recorder', END)
     .compile({ checkpointer });
 }

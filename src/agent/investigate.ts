@@ -33,10 +33,9 @@ async function answer(
 ): Promise<string> {
   const started = deps.clock.now();
   const applications = await deps.argo.listApplications({ signal: context.signal });
-  const folder = `${deps.settings.outputDir}/${step.service}`;
-  const found = applications.filter(
-    (one) => one.metadata.name === step.service || one.spec.source?.path?.replace(/\/+$/, '') === folder,
-  );
+  // A rendered folder is named after its service, whatever folder it stands in.
+  const isOf = (path: string | undefined) => path?.replace(/\/+$/, '').split('/').at(-1) === step.service;
+  const found = applications.filter((one) => one.metadata.name === step.service || isOf(one.spec.source?.path));
   if (found.length === 0) {
     const names = applications.map((one) => one.metadata.name).join(', ');
     return `Argo CD shows no Application for ${step.service}. It shows: ${names || 'none'}.`;

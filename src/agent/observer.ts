@@ -141,9 +141,26 @@ async function observeOne(
     context.signal,
   );
   const key = { ticketId: state.ticketId, application: observation.application, commit: pushed.head };
-  if (outcome.kind !== 'unreachable') await saveObservationOutcome(deps.db.knex, key, outcome);
+  if (isFinal(outcome)) await saveObservationOutcome(deps.db.knex, key, outcome);
   await context.emit('observer', [toVerdictEvent(observation.application, pushed.head, outcome)]);
   return outcome;
+}
+
+/** Whether watching on could not come to another end. What waits for a person is looked at again after they spoke. */
+function isFinal(outcome: Outcome): boolean {
+  switch (outcome.kind) {
+    case 'live':
+    case 'live_noop':
+    case 'superseded':
+    case 'lost':
+      return true;
+    case 'failed':
+      return outcome.reason !== 'unknown';
+    case 'blocked':
+    case 'promotion':
+    case 'unreachable':
+      return false;
+  }
 }
 
 /** What of the change lives in this Application; where names do not tell, all of it. */
@@ -223,5 +240,6 @@ function toObserved(outcomes: readonly { application: string; outcome: Outcome }
     reason: outcome.kind === 'failed' ? outcome.reason : '',
     application,
     sentence: isLive ? outcomes.map((one) => one.outcome.sentence).join(' ') : outcome.sentence,
+    ...(outcome.kind === 'promotion' ? { rollout: outcome.rollout, pause: outcome.pause } : {}),
   };
 }

@@ -15,6 +15,8 @@ import { savePlan, nextRevision } from '../ticket/plan-store.ts';
 import { askQuestion, listQuestions } from '../ticket/question-store.ts';
 import { findTicket, updateTicket } from '../ticket/ticket-store.ts';
 import type { Ticket } from '../ticket/ticket.ts';
+import { needsPreparation } from '../rollout/current.ts';
+import type { PlanAdvice } from '../ticket/plan.ts';
 import { adviseOn } from './advice.ts';
 import type { AgentDeps, RunContext } from './deps.ts';
 import { readRepositoryFacts } from './facts.ts';
@@ -30,7 +32,7 @@ export async function runPlanner(deps: AgentDeps, state: AgentStateValue, contex
   const facts = await deps.repo.withWorkTree(
     base,
     `${state.ticketId}-plan`,
-    async (workTree) => await readRepositoryFacts(workTree, deps.settings.outputDir),
+    async (workTree) => await readRepositoryFacts(workTree),
     context.signal,
   );
   await context.emit('planner', [
@@ -62,7 +64,7 @@ export async function runPlanner(deps: AgentDeps, state: AgentStateValue, contex
       return {
         ...common,
         hold: null,
-        revision: await storePlan(deps, state, context, { plan: result, facts, base, ticket }),
+        ...(await storePlan(deps, state, context, { plan: result, facts, base, ticket })),
       };
   }
 }
@@ -142,10 +144,13 @@ async function storePlan(
   state: AgentStateValue,
   context: RunContext,
   input: { plan: Plan; facts: RepositoryFacts; base: string; ticket: Ticket },
-): Promise<number> {
-  const { plan, facts, base, ticket } = input;
-  const services = toServices(plan.steps);
-  const advice = await adviseOn(deps, context, { plan, facts, services });
+): Promise<Pick<AgentUpdate, 'revision' | 'isPreparation'>> {
+  const { facts, base, ticket } = input;
+  const services = toServices(input.plan.steps);
+  const advice = await adviseOn(deps, context, { plan: input.plan, facts, services });
+  // Once prepared, the ticket is carried out as it is: a second preparation would go in circles.
+  const preparation = state.earlier.length > 0 ? undefined : toPreparation(input.plan, facts, advice.strategy);
+  const plan = preparation ?? input.plan;
   const at = toIsoTime(deps.clock.now());
   const revision = await nextRevision(deps.db.knex, ticket.id, state.attempt);
   await savePlan(deps.db.knex, {
@@ -162,7 +167,31 @@ async function storePlan(
   if (first !== undefined && ticket.application !== first) {
     await updateTicket(deps.db.knex, ticket.id, { application: first }, at);
   }
-  return revision;
+  return { revision, isPreparation: preparation !== undefined };
+}
+
+/** The plan that makes a service ready for a canary or a blue-green deploy of its new version, where it is not yet. */
+function toPreparation(plan: Plan, facts: RepositoryFacts, wanted: PlanAdvice['strategy']): Plan | undefined {
+  if (wanted !== 'canary' && wanted !== 'blue_green') return undefined;
+  const updated = plan.steps.flatMap((step) =>
+    step.kind === 'edit' && step.edit.kind === 'set_image' ? [step.edit.service] : [],
+  );
+  const unready = [...new Set(updated)].filter((name) => {
+    const objects = facts.services.find(({ service }) => service === name)?.objects ?? [];
+    return needsPreparation(objects, wanted);
+  });
+  if (unready.length === 0) return undefined;
+  const way = wanted === 'canary' ? 'canary' : 'blue-green';
+  return {
+    ...plan,
+    summary: `Make ${unready.join(', ')} ready for a ${way} deploy; then: ${plan.summary}`,
+    steps: unready.map((service) => ({
+      kind: 'edit',
+      edit: { kind: 'set_strategy', service, strategy: wanted },
+      title: `Let ${service} roll out by ${way}`,
+      why: 'The first revision of a Rollout skips its steps, so the new version comes in a second change.',
+    })),
+  };
 }
 
 /** The services a plan names, in order. Free-form steps name none. */

@@ -12,14 +12,12 @@ import { nextRevision, savePlan } from '../ticket/plan-store.ts';
 import { toDifferenceHash, type StoredPlan } from '../ticket/plan.ts';
 import type { AgentDeps, RunContext } from './deps.ts';
 import { recordDeploys } from './deploys.ts';
-import { applyPlan, toDraftDeps } from './draft.ts';
+import { applyPlan, toDraftDeps, type AppliedPlan } from './draft.ts';
 import { getPlan } from './executor.ts';
-import { parseManifests } from '../manifest/parse.ts';
-import { toServiceName } from '../manifest/rendered.ts';
 import { toApplicationKey } from '../argocd/application.ts';
 import { checkWanted } from './run-context.ts';
 import type { AgentStateValue, AgentUpdate, Pushed } from './state.ts';
-import { requestHold, reviewDraft } from './validator.ts';
+import { requestHold, reviewDraft, toRendered } from './validator.ts';
 
 // The one node that changes the branch. What it pushes is made anew on the newest base from the approved steps; if that
 // comes to another rendered difference than the approved one, it is not pushed but asked about.
@@ -132,12 +130,30 @@ async function makeChange(
       );
       if (outcome.kind !== 'applied') return { kind: 'differs' };
       if (toDifferenceHash(outcome.changes) !== plan.draft?.differenceHash) return { kind: 'differs' };
+      const refusal = await checkAgain(deps, plan, outcome);
+      if (refusal !== undefined) return refusal;
       const head = commits.at(-1);
       if (head === undefined) return { kind: 'differs' };
       return { kind: 'made', head, commits, events };
     },
     context.signal,
   );
+}
+
+/** What was approved is checked once more where it will be pushed: the base, the rules or the hour may be others now. */
+async function checkAgain(
+  deps: AgentDeps,
+  plan: StoredPlan,
+  outcome: AppliedPlan,
+): Promise<Exclude<MadeOutcome, Made> | undefined> {
+  const { draft, review } = plan;
+  if (draft === null || review === null) return { kind: 'differs' };
+  const now = await reviewDraft(deps, plan, draft, toRendered(outcome));
+  if (now.policy.version !== review.policy.version) return { kind: 'differs' };
+  const errors = now.findings.filter(({ severity }) => severity === 'error');
+  if (errors.length === 0 && now.policy.decision !== 'deny') return undefined;
+  const reasons = errors.length > 0 ? errors.map(({ message, fix }) => `${message} ${fix}`) : now.policy.reasons;
+  return { kind: 'failed', sentence: `Checked again before the push, the change is refused: ${reasons.join(' ')}` };
 }
 
 /** One commit that takes back what this ticket pushed, rendered files and source alike. */
@@ -349,11 +365,7 @@ async function askAgain(
     async (workTree) => {
       const outcome = await applyPlan(toDraftDeps(deps), workTree, old.intent.steps, context.signal);
       if (outcome.kind !== 'applied' || outcome.isEmpty) return undefined;
-      const services = new Set(outcome.changes.map((change) => change.service));
-      const objects = outcome.after
-        .filter((file) => services.has(toServiceName(file.path)))
-        .flatMap((file) => parseManifests(file.content, file.path));
-      return { changes: outcome.changes, sourceFiles: outcome.sourceFiles, objects };
+      return { changes: outcome.changes, ...toRendered(outcome) };
     },
     context.signal,
   );

@@ -2,9 +2,11 @@ import { diagnose, toFingerprint } from '../argocd/diagnose.ts';
 import type { ApplicationSnapshot } from '../argocd/snapshot.ts';
 import { inTransaction } from '../database/transaction.ts';
 import { toIsoTime } from '../lib/clock.ts';
+import { sha256Hex } from '../lib/ids.ts';
 import { assertNever, AppError, toErrorMessage } from '../lib/errors.ts';
 import type { FailureFingerprint } from '../memory/facts.ts';
 import { evaluatePolicy } from '../policy/evaluate.ts';
+import { bookEffect, settleEffect } from '../ticket/effect-store.ts';
 import { listObservations } from '../ticket/observation-store.ts';
 import type { StoredPlan } from '../ticket/plan.ts';
 import { askQuestion } from '../ticket/question-store.ts';
@@ -27,7 +29,7 @@ export async function runResolver(deps: AgentDeps, state: AgentStateValue, conte
     case 'live':
     case 'live_noop':
       await recordOutcomes(deps, { plan, pushed: toPushed(state), outcome: 'healthy', verdict: observed.kind });
-      return end(state, 'resolved', 'live', observed.sentence);
+      return state.isPreparation ? await goOn(state, context) : end(state, 'resolved', 'live', observed.sentence);
     case 'failed':
       return await onFailed(deps, state, context, plan, observed);
     case 'superseded':
@@ -37,11 +39,100 @@ export async function runResolver(deps: AgentDeps, state: AgentStateValue, conte
       await recordOutcomes(deps, { plan, pushed: toPushed(state), outcome: 'cancelled', verdict: 'lost' });
       return end(state, 'failed', 'lost', observed.sentence);
     case 'blocked':
-    case 'promotion':
       return await ask(deps, state, context, observed);
+    case 'promotion':
+      return await decidePromotion(deps, state, context, plan, observed);
     default:
       return assertNever(observed.kind, 'observation');
   }
+}
+
+/** The preparation is live: the ticket is planned again, on what is there now. */
+async function goOn(state: AgentStateValue, context: RunContext): Promise<AgentUpdate> {
+  const text = 'the preparation is live; planning what the ticket asks';
+  await context.emit('resolver', [{ type: 'note', data: { node: 'resolver', text } }]);
+  const earlier = [...state.earlier, ...(state.pushed?.commits ?? [])];
+  return { earlier, isPreparation: false, pushed: null, observed: null, decision: null, plannerRuns: 0 };
+}
+
+/** A rollout stands still at a step without end: policy, or a person, says whether it moves on. */
+async function decidePromotion(
+  deps: AgentDeps,
+  state: AgentStateValue,
+  context: RunContext,
+  plan: StoredPlan,
+  observed: Observed,
+): Promise<AgentUpdate> {
+  const { draft, review } = plan;
+  if (draft === null || review === null) throw new AppError('internal', 'a push without a reviewed plan');
+  const decision = evaluatePolicy({
+    ...deps.policy,
+    risk: review.risk,
+    changes: draft.changes,
+    environment: toEnvironment(draft.changes.flatMap((change) => change.after ?? change.before ?? [])),
+    findings: [],
+    at: deps.clock.now(),
+    purpose: 'promotion',
+  });
+  // Numbers that came out neither good nor bad are for a person to read, whatever the policy.
+  const isOpen = observed.pause === 'InconclusiveAnalysisRun';
+  if (decision.decision === 'allow' && !isOpen) return await promote(deps, state, context, observed);
+  return { hold: await requestHold(deps, context, { plan, review, kind: 'promotion', sentence: observed.sentence }) };
+}
+
+/** Moves the paused rollout on, and goes back to watching. */
+async function promote(
+  deps: AgentDeps,
+  state: AgentStateValue,
+  context: RunContext,
+  observed: Observed,
+): Promise<AgentUpdate> {
+  await actOnRollout(deps, state, context, observed, 'resume');
+  return { observed: null, decision: null };
+}
+
+/** Stops the rollout, which brings all traffic back to the old version, and takes the change back in git. */
+async function abort(
+  deps: AgentDeps,
+  state: AgentStateValue,
+  context: RunContext,
+  plan: StoredPlan,
+  observed: Observed,
+): Promise<AgentUpdate> {
+  await actOnRollout(deps, state, context, observed, 'abort');
+  const sentence = `${observed.sentence} Promotion was not granted, so the rollout was aborted.`;
+  return await takeBack(deps, state, context, plan, { ...observed, kind: 'failed', reason: 'analysis', sentence });
+}
+
+/** A rollout action is an effect: booked before and after, and known again by rollout, commit and step. */
+async function actOnRollout(
+  deps: AgentDeps,
+  state: AgentStateValue,
+  context: RunContext,
+  observed: Observed,
+  action: 'resume' | 'abort',
+): Promise<void> {
+  const rollout = observed.rollout;
+  if (rollout === undefined) throw new AppError('internal', 'a promotion without a rollout');
+  const observations = await listObservations(deps.db.knex, state.ticketId, toPushed(state).head);
+  const snapshot = observations.find((one) => one.application === observed.application)?.snapshot;
+  const { application } = snapshot as ApplicationSnapshot;
+  const at = () => toIsoTime(deps.clock.now());
+  await context.fence();
+  const { effect } = await bookEffect(deps.db.knex, {
+    id: deps.ids.next('effect'),
+    ticketId: state.ticketId,
+    kind: 'rollout_action',
+    naturalKey: `${observed.application}@${toPushed(state).head}/${action}/${sha256Hex(observed.sentence).slice(0, 16)}`,
+    intent: { rollout, action },
+    at: at(),
+  });
+  await deps.argo.runResourceAction(application, { ...rollout, version: 'v1alpha1' }, action, {
+    signal: context.signal,
+  });
+  await settleEffect(deps.db.knex, effect.id, { state: 'done', outcome: { action }, at: at() });
+  const text = `${action} of ${rollout.kind} ${rollout.name} was sent`;
+  await context.emit('resolver', [{ type: 'note', data: { node: 'resolver', text } }]);
 }
 
 /** A change that was applied and does not work is taken back. What never arrived, or cannot be judged, is a person's matter. */
@@ -70,7 +161,7 @@ function end(state: AgentStateValue, status: FinalStatus, code: string, sentence
       status,
       code,
       sentence,
-      commits: state.pushed?.commits ?? [],
+      commits: [...state.earlier, ...(state.pushed?.commits ?? [])],
       reverted: state.reverted !== null,
       revertCommits: state.reverted?.commits ?? [],
     },
@@ -95,13 +186,16 @@ async function onDecision(
       const answer = decision.answer.trim().toLowerCase();
       if (answer === TAKE_BACK) return await takeBack(deps, state, context, plan, observed);
       if (answer === LEAVE) return end(state, 'failed', 'left', `${observed.sentence} It was left as it is.`);
+      // Asked again at once it would be the same answer.
+      await deps.clock.sleep(deps.settings.budgets.refreshEveryMs, context.signal);
       return { observed: null, decision: null };
     }
     case 'granted':
-      return undefined;
+      return observed.kind === 'promotion' ? await promote(deps, state, context, observed) : undefined;
     case 'denied':
     case 'expired':
     case 'superseded':
+      if (observed.kind === 'promotion') return await abort(deps, state, context, plan, observed);
       return end(
         state,
         'failed',

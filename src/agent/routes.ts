@@ -47,8 +47,10 @@ export function afterPusher(state: AgentStateValue): 'observer' | 'approver' | '
   return state.feedback.length > 0 ? 'planner' : 'observer';
 }
 
-export function afterResolver(state: AgentStateValue): 'recorder' | 'pusher' | 'approver' | 'observer' {
+export function afterResolver(state: AgentStateValue): 'recorder' | 'planner' | 'pusher' | 'approver' | 'observer' {
   if (state.ending !== null) return 'recorder';
   if (state.hold !== null) return 'approver';
+  // The preparation is live; now for what the ticket asks.
+  if (state.pushed === null) return 'planner';
   return state.purpose === 'revert' && state.reverted === null ? 'pusher' : 'observer';
 }

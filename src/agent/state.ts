@@ -1,4 +1,5 @@
 import { Annotation } from '@langchain/langgraph';
+import type { ObjectRef } from '../manifest/object.ts';
 import type { Hold, Ending } from '../ticket/ticket.ts';
 
 // What the graph carries from node to node: ids and small facts. Plans, manifests, snapshots and texts are in tables;
@@ -28,6 +29,10 @@ export interface Observed {
   reason: string;
   application: string;
   sentence: string;
+  /** The paused rollout, where it waits to be moved on. */
+  rollout?: ObjectRef;
+  /** Argo Rollouts' word for why it is paused. */
+  pause?: string;
 }
 
 /** Why the change did not work, as the resolver read it. */
@@ -43,9 +48,15 @@ const replace = <T>(initial: () => T) => ({ reducer: (_: T, next: T) => next, de
 
 export const AgentState = Annotation.Root({
   ticketId: Annotation<string>,
+  /** The graph the thread was begun with. */
+  graphVersion: Annotation<number>(replace(() => 0)),
   attempt: Annotation<number>,
   /** Which stored plan is current; 0 before the first. */
   revision: Annotation<number>(replace(() => 0)),
+  /** The plan prepares the way for what the ticket asks; once it is live, the ticket is planned again. */
+  isPreparation: Annotation<boolean>(replace(() => false)),
+  /** Commits of preparations that are live. */
+  earlier: Annotation<string[]>(replace<string[]>(() => [])),
   plannerRuns: Annotation<number>(replace(() => 0)),
   /** What the next planning has to take into account: findings, failed edits, a reviewer's words. */
   feedback: Annotation<string[]>(replace<string[]>(() => [])),

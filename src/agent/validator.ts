@@ -17,7 +17,7 @@ import type { AgentDeps, RunContext } from './deps.ts';
 import { getPlan, refuseOrReplan } from './executor.ts';
 import { toEnvironment } from './facts.ts';
 import type { AgentStateValue, AgentUpdate } from './state.ts';
-import { applyPlan, toDraftDeps } from './draft.ts';
+import { applyPlan, toDraftDeps, type AppliedPlan } from './draft.ts';
 import { parseManifests } from '../manifest/parse.ts';
 import { toServiceName } from '../manifest/rendered.ts';
 import { AppError } from '../lib/errors.ts';
@@ -61,14 +61,19 @@ async function renderAgain(deps: AgentDeps, plan: StoredPlan, context: RunContex
       const outcome = await applyPlan(toDraftDeps(deps), workTree, plan.intent.steps, context.signal);
       if (outcome.kind !== 'applied')
         throw new AppError('internal', 'the plan that was drafted can no longer be applied');
-      const services = new Set(outcome.changes.map((change) => change.service));
-      const objects = outcome.after
-        .filter((file) => services.has(toServiceName(file.path)))
-        .flatMap((file) => parseManifests(file.content, file.path));
-      return { objects, sourceFiles: outcome.sourceFiles };
+      return toRendered(outcome);
     },
     context.signal,
   );
+}
+
+/** Everything the services of a change render to now, Secrets unmasked, for the checks alone. */
+export function toRendered(outcome: AppliedPlan): Rendered {
+  const services = new Set(outcome.changes.map((change) => change.service));
+  const objects = outcome.after
+    .filter((file) => services.has(toServiceName(file.path)))
+    .flatMap((file) => parseManifests(file.content, file.path));
+  return { objects, sourceFiles: outcome.sourceFiles };
 }
 
 export async function reviewDraft(
@@ -99,6 +104,7 @@ export async function reviewDraft(
       : { memory: { probability: advice.probability, hold: advice.strategy === 'hold' } }),
   });
   const changeHash = toChangeHash({
+    ticketId: plan.ticketId,
     steps: plan.intent.steps,
     baseCommit: plan.baseCommit,
     differenceHash: draft.differenceHash,
@@ -133,7 +139,7 @@ function toEvents(plan: StoredPlan, draft: PlanDraft, review: PlanReview) {
 export async function requestHold(
   deps: AgentDeps,
   context: RunContext,
-  input: { plan: StoredPlan; review: PlanReview; kind: Exclude<ApprovalKind, 'promotion'>; sentence?: string },
+  input: { plan: StoredPlan; review: PlanReview; kind: ApprovalKind; sentence?: string },
 ): Promise<Hold> {
   const now = deps.clock.now();
   const { plan, review, kind } = input;

@@ -4,13 +4,6 @@ import type { Database } from '../database/open.ts';
 import { countTickets } from '../ticket/ticket-store.ts';
 import { TICKET_STATUSES } from '../ticket/status.ts';
 
-declare module 'fastify' {
-  interface FastifyContextConfig {
-    /** Answers with an event stream, which ends when its reader goes. */
-    isStream?: boolean;
-  }
-}
-
 export interface Metrics {
   render(): Promise<string>;
   contentType: string;
@@ -54,8 +47,6 @@ export function createMetrics(app: FastifyInstance, db: Database, openStreams: (
   app.addHook('onResponse', async (request, reply) => {
     const route = request.routeOptions.url ?? 'unknown';
     requests.inc({ method: request.method, route, status: reply.statusCode });
-    // A stream lasts as long as its reader likes, which says nothing about the server.
-    if (request.routeOptions.config.isStream === true && reply.statusCode === 200) return;
     duration.observe({ method: request.method, route }, reply.elapsedTime / 1000);
   });
   return { render: async () => await registry.metrics(), contentType: registry.contentType };

@@ -9,10 +9,6 @@ const httpUrl = {
   test: (value: string) => isUrl(value, ['http:', 'https:']),
   allowed: 'an http:// or https:// URL without a user in it',
 };
-const origin = {
-  test: (value: string) => isUrl(value, ['http:', 'https:']),
-  allowed: 'origins such as https://example.org',
-};
 const apiKey = { test: (value: string) => !/\s/.test(value), allowed: 'keys without white space' };
 const dnsLabel = {
   test: (value: string) => /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(value),
@@ -38,7 +34,6 @@ export const SETTINGS = {
       matches: apiKey,
       sensitive: 'all',
     }),
-    corsOrigins: list('Origins of web pages that may call the API.', [], { matches: origin }),
   },
   data: {
     dir: text('Folder for the database file, work trees and caches; made when missing.', './data'),
@@ -72,7 +67,6 @@ export const SETTINGS = {
     username: optionalText('Argo CD user to sign in as, where there is no token.'),
     password: optionalText('Password of that user.', { sensitive: 'all' }),
     caFile: optionalText('File with the certificate authority of the server, in PEM form.'),
-    project: optionalText('Argo CD project to look for Applications in; all visible ones when not set.'),
     requestTimeoutMs: integer('Time for one request.', 30 * SECOND_MS, { min: 100, max: 10 * MINUTE_MS }),
     mayRequestSync: flag('May ask for a sync where an Application does not sync by itself.', true),
     mayTerminate: flag('May end an older sync operation that is stuck.', false),
@@ -116,6 +110,25 @@ export const SETTINGS = {
       ['never', 'high_risk', 'always'],
       'never',
     ),
+    promotionApproval: choice(
+      'When moving a paused rollout on needs a person.',
+      ['never', 'high_risk', 'always'],
+      'always',
+    ),
+    maxAutoProbability: decimal(
+      'Above this remembered probability of failure no plan goes ahead without a person.',
+      0.2,
+      {
+        min: 0,
+        max: 1,
+      },
+    ),
+    protectedKinds: list('Kinds that are never changed.', [
+      'MutatingWebhookConfiguration',
+      'ValidatingWebhookConfiguration',
+      'APIService',
+      'Node',
+    ]),
     freezeWindows: json<readonly Readonly<Record<string, unknown>>[]>(
       'Times in which nothing is deployed without a person; see the policy page for their form.',
       [],
@@ -124,7 +137,7 @@ export const SETTINGS = {
     ),
     protectedNamespaces: list(
       'Namespaces that are never changed.',
-      ['kube-system', 'kube-public', 'kube-node-lease', 'argocd'],
+      ['kube-system', 'kube-public', 'kube-node-lease', 'argocd', 'argo-rollouts'],
       { matches: dnsLabel },
     ),
   },
@@ -137,12 +150,16 @@ export const SETTINGS = {
     unknownTimeoutSeconds: seconds('Time a resource may have unknown health.', 60),
     degradedConfirmSeconds: seconds('Time a resource must stay degraded before it counts.', 30),
     earlyFailureSeconds: seconds('Time new pods may fail to start before it counts.', 45),
-    healthTimeoutSeconds: seconds('Time to become healthy, where a workload sets no progress deadline.', 660, 1),
     healthMarginSeconds: seconds('Time added to the progress deadline of a workload.', 60),
     settleSeconds: seconds('Time everything must stay healthy before a deploy counts as live.', 10),
     settleCustomSeconds: seconds('The same where there are custom resources without a health check.', 30),
-    soakSeconds: seconds('Time a live deploy is watched on for a relapse.', 300),
-    promotionTimeoutSeconds: seconds('Time a paused rollout waits for its decision before it is aborted.', 3_600, 1),
+  },
+  rollouts: {
+    controller: choice(
+      'Whether Argo Rollouts runs where Argo CD deploys; auto looks for Rollouts among the Applications.',
+      ['auto', 'installed', 'absent'],
+      'auto',
+    ),
   },
   memory: {
     costs: json<CostSettings>(

@@ -9,7 +9,7 @@ import { rowFailed, servicesBeside, servicesFailingAround, servicesUnderWay } fr
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 /** Deploys together below which nothing can be told. */
-const MIN_TOGETHER = 3;
+const MIN_TOGETHER = 5;
 /** Failures together below which a pair is not looked at. */
 const MIN_FAILED_TOGETHER = 2;
 /** Share of false claims that is accepted among the claims. */
@@ -18,8 +18,8 @@ const FALSE_DISCOVERY_RATE = 0.12;
 const LARGEST_P = 0.01;
 /** A claim must raise the rate of failure by this much even at the low end of its interval. */
 const MIN_EFFECT = 0.1;
-/** Times change: deploys are only compared with others of the same eight weeks of the service. */
-const PERIOD_MS = 56 * DAY_MS;
+/** Times change: deploys are only compared with others of the same three months of the service. */
+const PERIOD_MS = 90 * DAY_MS;
 /** This many other services failing around it make it a bad hour; bad hours are only compared with bad hours. */
 const BAD_HOUR = 2;
 

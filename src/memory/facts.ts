@@ -23,6 +23,8 @@ export interface DeployFact extends Scope {
   /** Unique among all deploys. */
   id: string;
   application?: string;
+  /** Registry and repository of the image, without tag and digest. */
+  image?: string;
   version?: string;
   digest?: string;
   /** A kind of edit, `revert`, or `mixed`. */
@@ -44,6 +46,8 @@ export interface OutcomeFact {
   verdict?: string;
   fingerprint?: FailureFingerprint;
   durationMs?: number;
+  /** What a failure is worth as evidence, above 0 and up to 1; less where a person said that it tells little. */
+  weight?: number;
 }
 
 /** A deploy with its end, once there is one. */

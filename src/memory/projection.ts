@@ -139,11 +139,12 @@ export function createProjection(snapshot?: Uint8Array): Projection {
       advanceWindow(environment.hour, fact.atMs);
       // A busy environment always has some failures within the hour; only what is beyond its usual rate is company.
       const expected = made.base.rate * countEntries(environment.ended);
-      const others = Math.max(0, countEntries(environment.hour) - expected);
+      const weight = fact.weight ?? 1;
+      const others = (1 + Math.max(0, countEntries(environment.hour) - expected)) / weight - 1;
       addToWindow(environment.ended, fact.atMs, '');
       const state = getState(record.deploy);
       // Beside others a failure says less about the service; not as little as about the environment, since it did fail.
-      addEnd(state, record.deploy, fact, 1 / Math.sqrt(1 + others));
+      addEnd(state, record.deploy, fact, Math.sqrt(weight / (1 + others)));
       learnForecast(environment.model, made, failed, others);
       const usual = Math.max(made.opinions[2], made.probability);
       hearPair(environment.pairs.suspicions, environment.timeline, found.row, failed, usual, 1 / (1 + others));

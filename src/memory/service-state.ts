@@ -98,8 +98,11 @@ export function addEnd(state: ServiceState, deploy: DeployFact, outcome: Outcome
     return;
   }
   state.failures += 1;
-  state.run += 1;
-  state.lastFailure = { deploy, outcome };
+  // What a person gave little weight stays counted, but the next deploy is not judged by it.
+  if ((outcome.weight ?? 1) >= 0.5) {
+    state.run += 1;
+    state.lastFailure = { deploy, outcome };
+  }
   if (outcome.fingerprint !== undefined) addPattern(state, outcome.fingerprint, deploy.id, outcome.atMs);
 }
 

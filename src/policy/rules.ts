@@ -69,9 +69,9 @@ export const RULES: readonly PolicyRule[] = [
   },
   {
     name: 'frozen',
-    sentence: 'Nothing moves forward in a freeze window; taking our own commit back may.',
+    sentence: 'In a freeze window nothing moves forward without a person; taking our own commit back may.',
     purposes: FORWARD,
-    verdict: 'deny',
+    verdict: 'require_approval',
     test: ({ freezeWindows, at, environment }) => {
       const window = findFreezeWindow(freezeWindows, at, environment);
       return window === undefined ? [] : [`Freeze window ${toWindowLabel(window)} is open for ${environment}.`];

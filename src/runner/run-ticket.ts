@@ -2,7 +2,7 @@ import { Command } from '@langchain/langgraph';
 import type { AgentGraph } from '../agent/graph.ts';
 import { toConfigurable } from '../agent/run-context.ts';
 import type { RunContext } from '../agent/deps.ts';
-import type { AgentStateValue, Decision } from '../agent/state.ts';
+import { GRAPH_VERSION, type AgentStateValue, type Decision } from '../agent/state.ts';
 import { inTransaction } from '../database/transaction.ts';
 import type { Database } from '../database/open.ts';
 import { toIsoTime, type Clock } from '../lib/clock.ts';
@@ -42,10 +42,11 @@ export async function runTicket(deps: RunDeps, ticket: Ticket, lease: Lease, sig
     durability: 'sync' as const,
   };
   const before = await deps.graph.getState(config);
+  checkGraphVersion(before);
   const pending = toPending(before.tasks);
   let input: Parameters<AgentGraph['stream']>[0];
   if (before.createdAt === undefined) {
-    input = { ticketId: ticket.id, attempt: ticket.attempt };
+    input = { ticketId: ticket.id, attempt: ticket.attempt, graphVersion: GRAPH_VERSION };
   } else if (pending !== undefined) {
     const decision = await findDecision(deps, pending.hold);
     if (decision === undefined) return await waitFor(deps, lease, pending.hold);
@@ -60,6 +61,16 @@ export async function runTicket(deps: RunDeps, ticket: Ticket, lease: Lease, sig
   }
   if (input !== null || before.next.length > 0 || before.tasks.length > 0) await follow(deps, lease, input, config);
   await settle(deps, lease, config);
+}
+
+/** Nodes may have been renamed since: a thread of another graph would be resumed into nowhere and look finished. */
+function checkGraphVersion(snapshot: { createdAt?: string; values: unknown }): void {
+  if (snapshot.createdAt === undefined) return;
+  const { graphVersion } = snapshot.values as Partial<AgentStateValue>;
+  if (graphVersion === undefined || graphVersion === GRAPH_VERSION) return;
+  throw new AppError('internal', 'the ticket was begun by another version of the agent and cannot be carried on', {
+    hint: 'Open a new ticket; what was pushed is in the repository.',
+  });
 }
 
 type GraphConfig = { configurable: Record<string, unknown>; recursionLimit: number; durability: 'sync' };

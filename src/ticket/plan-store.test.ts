@@ -135,21 +135,22 @@ describeOnDatabases('the stores of the work', (database) => {
 });
 
 describe('what an approval signs', () => {
-  const input = { steps: [STEP], baseCommit: 'a', differenceHash: 'd', policyVersion: 'p' };
+  const input = { ticketId: 't', steps: [STEP], baseCommit: 'a', differenceHash: 'd', policyVersion: 'p' };
 
   it('changes with each of its parts and with nothing else', () => {
     const hash = toChangeHash(input);
     expect(hash).toMatch(/^[0-9a-f]{64}$/);
-    const reordered = { policyVersion: 'p', differenceHash: 'd', baseCommit: 'a', steps: [{ ...STEP }] };
+    const reordered = { policyVersion: 'p', differenceHash: 'd', baseCommit: 'a', steps: [{ ...STEP }], ticketId: 't' };
     expect(toChangeHash(reordered)).toBe(hash);
     const others = [
       { ...input, steps: [{ ...STEP, service: 'api' }] },
       { ...input, steps: [STEP, STEP] },
+      { ...input, ticketId: 'u' },
       { ...input, baseCommit: 'b' },
       { ...input, differenceHash: 'e' },
       { ...input, policyVersion: 'q' },
     ].map(toChangeHash);
-    expect(new Set([hash, ...others]).size).toBe(6);
+    expect(new Set([hash, ...others]).size).toBe(7);
   });
 
   it('sees every change of an object in the difference, and not how it is shown', () => {

@@ -64,6 +64,8 @@ export function toDifferenceHash(changes: readonly ObjectChange[]): string {
 
 /** What an approval signs: the steps, the commit they start from, the rendered difference and the policy in force. */
 export function toChangeHash(input: {
+  /** Two tickets that ask for the same are two changes: one must not pass for the other. */
+  ticketId: string;
   steps: readonly PlannedStep[];
   baseCommit: string;
   differenceHash: string;

@@ -33,7 +33,6 @@ export function addEventRoutes(server: FastifyInstance, deps: RouteDeps): void {
     {
       // HEAD would run the same handler, and a stream without a body has no end.
       exposeHeadRoute: false,
-      config: { isStream: true },
       schema: {
         tags,
         params: contract.ticketIdSchema,
@@ -51,7 +50,6 @@ export function addEventRoutes(server: FastifyInstance, deps: RouteDeps): void {
     '/api/events/stream',
     {
       exposeHeadRoute: false,
-      config: { isStream: true },
       schema: { tags, querystring: contract.streamQuerySchema, produces: ['text/event-stream'] },
     },
     async (request, reply) => {

@@ -1,7 +1,7 @@
 import { toObjectRef } from '../../manifest/object.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import type { LiveObject } from '../cluster/live-object.ts';
-import { booleanAt, numberAt, recordAt } from '../json.ts';
+import { booleanAt, listAt, numberAt, recordAt, textAt } from '../json.ts';
 import type { Timeline } from '../timeline.ts';
 
 export interface ResourceAction {
@@ -19,7 +19,7 @@ export interface Actions {
   run(uid: string, action: string, parameters: Record<string, string>): ActionOutcome;
 }
 
-const RESTARTABLE = ['Deployment', 'StatefulSet', 'DaemonSet'];
+const RESTARTABLE = ['Deployment', 'StatefulSet', 'DaemonSet', 'Rollout'];
 
 export function createActions(cluster: Cluster, timeline: Timeline): Actions {
   const setSpec = (object: LiveObject, change: Record<string, unknown>) => {
@@ -35,6 +35,7 @@ export function createActions(cluster: Cluster, timeline: Timeline): Actions {
     if (object.kind === 'Deployment' || object.kind === 'StatefulSet') {
       actions.push({ name: 'scale', params: [{ name: 'replicas' }] });
     }
+    if (object.kind === 'Rollout') actions.push(...listRolloutActions(object));
     if (object.kind === 'CronJob' || object.kind === 'Job') {
       const isSuspended = booleanAt(object, 'spec', 'suspend') === true;
       actions.push({ name: 'suspend', disabled: isSuspended }, { name: 'resume', disabled: !isSuspended });
@@ -49,6 +50,45 @@ export function createActions(cluster: Cluster, timeline: Timeline): Actions {
     setSpec(object, { template: { ...template, metadata: { ...metadata, annotations } } });
   };
 
+  /** Verbs of a Rollout are patches of its status, which git knows nothing of; only pausing changes the specification. */
+  const runRolloutAction = (object: LiveObject, action: string): ActionOutcome => {
+    const setStatus = (change: Record<string, unknown>) => {
+      const status = Object.entries({ ...recordAt(object, 'status'), ...change }).filter(
+        ([, value]) => value !== undefined,
+      );
+      cluster.setStatus(toObjectRef(object), Object.fromEntries(status));
+    };
+    const stepIndex = (numberAt(object, 'status', 'currentStepIndex') ?? 0) + 1;
+    const isInconclusive = listAt(object, 'status', 'pauseConditions').some(
+      (condition) => textAt(condition, 'reason') === 'InconclusiveAnalysisRun',
+    );
+    switch (action) {
+      case 'resume':
+        if (booleanAt(object, 'spec', 'paused') === true) setSpec(object, { paused: false });
+        else if (isInconclusive)
+          setStatus({ pauseConditions: undefined, controllerPause: undefined, currentStepIndex: stepIndex });
+        else setStatus({ pauseConditions: undefined });
+        return { kind: 'done' };
+      case 'abort':
+        setStatus({ abort: true, abortedAt: timeline.stamp() });
+        return { kind: 'done' };
+      case 'retry':
+        setStatus({ abort: undefined, abortedAt: undefined });
+        return { kind: 'done' };
+      case 'promote-full':
+        setStatus({ promoteFull: true, pauseConditions: undefined });
+        return { kind: 'done' };
+      case 'pause':
+        setSpec(object, { paused: true });
+        return { kind: 'done' };
+      case 'skip-current-step':
+        setStatus({ pauseConditions: undefined, controllerPause: undefined, currentStepIndex: stepIndex });
+        return { kind: 'done' };
+      default:
+        return { kind: 'unknown' };
+    }
+  };
+
   return {
     list: (uid) => {
       const object = cluster.findByUid(uid);
@@ -57,6 +97,7 @@ export function createActions(cluster: Cluster, timeline: Timeline): Actions {
     run: (uid, action, parameters) => {
       const object = cluster.findByUid(uid);
       if (object === undefined || !list(object).some((known) => known.name === action)) return { kind: 'unknown' };
+      if (object.kind === 'Rollout' && action !== 'restart') return runRolloutAction(object, action);
       const field = object.kind === 'Deployment' ? 'paused' : 'suspend';
       switch (action) {
         case 'restart':
@@ -81,4 +122,22 @@ export function createActions(cluster: Cluster, timeline: Timeline): Actions {
       }
     },
   };
+}
+
+function listRolloutActions(object: LiveObject): ResourceAction[] {
+  const isPaused = booleanAt(object, 'spec', 'paused') === true;
+  const isAborted = booleanAt(object, 'status', 'abort') === true;
+  const isUpdating = textAt(object, 'status', 'currentPodHash') !== textAt(object, 'status', 'stableRS');
+  const isWaiting = isPaused || listAt(object, 'status', 'pauseConditions').length > 0;
+  return [
+    { name: 'abort', disabled: !isUpdating || isAborted },
+    { name: 'pause', disabled: isPaused },
+    { name: 'promote-full', disabled: !isUpdating },
+    { name: 'resume', disabled: !isWaiting },
+    { name: 'retry', disabled: !isAborted },
+    {
+      name: 'skip-current-step',
+      disabled: !isUpdating || listAt(object, 'spec', 'strategy', 'canary', 'steps').length === 0,
+    },
+  ];
 }

@@ -10,6 +10,9 @@ export const EXIT_CODE_ANNOTATION = 'sandbox.tiphys.dev/exit-code';
 /** Lines a crashing container prints before it ends, instead of the built-in ones. */
 export const LOG_TAIL_ANNOTATION = 'sandbox.tiphys.dev/log-tail';
 
+/** What measurements of a Rollout's analyses come out as: `successful`, `failed`, `inconclusive`, `error`. */
+export const ANALYSIS_ANNOTATION = 'sandbox.tiphys.dev/analysis';
+
 // A word of the image tag, set off by dashes, dots or underscores, selects a behaviour: `1.4.0-crash`, `2.0_slow`.
 const TAG_WORDS: readonly { pattern: RegExp; behaviour: Behaviour }[] = [
   { pattern: /(^|[-._])(crash|crashes|crashing|crashloop|broken)([-._]|$)/, behaviour: 'crash' },

@@ -1,12 +1,14 @@
 import { toObjectRef, toRefKey } from '../../manifest/object.ts';
 import type { ObjectRef } from '../../manifest/object.ts';
 import type { ClusterChange } from '../cluster/cluster.ts';
+import { syncAnalysisRun } from './analysis.ts';
 import { syncCronJob, syncJob } from './job.ts';
 import { syncDaemonSet } from './daemon-set.ts';
 import { syncDeployment } from './deployment.ts';
 import { createPods } from './pods.ts';
 import type { Pods } from './pods.ts';
 import { syncReplicaSet } from './replica-sets.ts';
+import { syncRollout } from './rollout.ts';
 import {
   syncAutoscaler,
   syncClaim,
@@ -23,6 +25,8 @@ const CONTROLLERS: Readonly<Record<string, Sync>> = {
   ReplicaSet: syncReplicaSet,
   StatefulSet: syncStatefulSet,
   DaemonSet: syncDaemonSet,
+  Rollout: syncRollout,
+  AnalysisRun: syncAnalysisRun,
   Job: syncJob,
   CronJob: syncCronJob,
   Service: syncService,
@@ -63,6 +67,11 @@ export function startControllers(partial: Omit<World, 'requeue' | 'headway'>): C
   const world: World = { ...partial, headway: new Map(), requeue };
   const onChange = ({ object, type }: ClusterChange) => {
     if (type !== 'deleted') requeue(toObjectRef(object), NOTICE_MS);
+    // A Rollout may borrow its template from a Deployment beside it.
+    if (object.kind === 'Deployment') {
+      for (const rollout of world.cluster.list('Rollout', object.metadata.namespace))
+        requeue(toObjectRef(rollout), NOTICE_MS);
+    }
     for (const owner of object.metadata.ownerReferences ?? []) {
       const parent = world.cluster.findByUid(owner.uid);
       if (parent === undefined) continue;

@@ -6,12 +6,12 @@ import { findCondition, isActive, toReplicas, toShare } from './children.ts';
 import { keepTransitionTimes } from './pod-status.ts';
 import {
   createReplicaSet,
-  HASH_LABEL,
   listReplicaSets,
   renewRevision,
   scaleReplicaSet,
   toCounts,
   toRevision,
+  toSetHash,
 } from './replica-sets.ts';
 import type { Sync, World } from './world.ts';
 
@@ -21,7 +21,7 @@ export const syncDeployment: Sync = (world, deployment) => {
   const template = valueAt(deployment, 'spec', 'template');
   const hash = toTemplateHash(template);
   const sets = listReplicaSets(world, deployment);
-  const current = sets.find((set) => textAt(set, 'metadata', 'labels', HASH_LABEL) === hash);
+  const current = sets.find((set) => toSetHash(set) === hash);
   if (booleanAt(deployment, 'spec', 'paused') !== true) {
     if (current === undefined) {
       createReplicaSet(world, deployment, template, hash);
@@ -37,7 +37,7 @@ export const syncDeployment: Sync = (world, deployment) => {
 
 function splitSets(world: World, deployment: LiveObject, hash: string) {
   const sets = listReplicaSets(world, deployment);
-  const isNew = (set: LiveObject) => textAt(set, 'metadata', 'labels', HASH_LABEL) === hash;
+  const isNew = (set: LiveObject) => toSetHash(set) === hash;
   return { newSet: sets.find(isNew), oldSets: sets.filter((set) => !isNew(set)) };
 }
 

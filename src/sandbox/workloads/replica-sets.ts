@@ -1,11 +1,31 @@
 import { toObjectRef } from '../../manifest/object.ts';
 import type { LiveObject } from '../cluster/live-object.ts';
-import { numberAt, recordAt, textAt, textsAt, valueAt } from '../json.ts';
+import { numberAt, recordAt, textsAt, valueAt } from '../json.ts';
 import { createPod, deletePod, isActive, isAvailable, isReady, listActivePods, toReplicas } from './children.ts';
 import type { Sync, World } from './world.ts';
 
-const REVISION_ANNOTATION = 'deployment.kubernetes.io/revision';
-export const HASH_LABEL = 'pod-template-hash';
+/** Deployments and Rollouts mark their ReplicaSets in the same way, each under names of its own. */
+const MARKS = {
+  Deployment: {
+    hash: 'pod-template-hash',
+    revision: 'deployment.kubernetes.io/revision',
+    component: 'deployment-controller',
+  },
+  Rollout: {
+    hash: 'rollouts-pod-template-hash',
+    revision: 'rollout.argoproj.io/revision',
+    component: 'rollouts-controller',
+  },
+} as const;
+
+export function toMarks(owner: Pick<LiveObject, 'kind'>): (typeof MARKS)[keyof typeof MARKS] {
+  return owner.kind === 'Rollout' ? MARKS.Rollout : MARKS.Deployment;
+}
+
+/** The hash of the template a ReplicaSet was made from. */
+export function toSetHash(set: LiveObject): string {
+  return set.metadata.labels?.[MARKS.Deployment.hash] ?? set.metadata.labels?.[MARKS.Rollout.hash] ?? '';
+}
 
 /** Keeps as many pods as the ReplicaSet asks for and reports how they are. */
 export const syncReplicaSet: Sync = (world, set) => {
@@ -40,7 +60,7 @@ export function listReplicaSets(world: World, owner: LiveObject): LiveObject[] {
 
 /** A ReplicaSet of this template with no pods yet, at the next revision. */
 export function createReplicaSet(world: World, owner: LiveObject, template: unknown, hash: string): LiveObject {
-  const labels = { ...textsAt(template, 'metadata', 'labels'), [HASH_LABEL]: hash };
+  const labels = { ...textsAt(template, 'metadata', 'labels'), [toMarks(owner).hash]: hash };
   const minReadySeconds = numberAt(owner, 'spec', 'minReadySeconds');
   return world.cluster.create(
     {
@@ -50,7 +70,7 @@ export function createReplicaSet(world: World, owner: LiveObject, template: unkn
         name: `${owner.metadata.name}-${hash}`,
         namespace: owner.metadata.namespace ?? '',
         labels,
-        annotations: { [REVISION_ANNOTATION]: String(nextRevision(world, owner)) },
+        annotations: { [toMarks(owner).revision]: String(nextRevision(world, owner)) },
       },
       spec: {
         replicas: 0,
@@ -70,12 +90,14 @@ export function renewRevision(world: World, owner: LiveObject, set: LiveObject):
   const revision = String(nextRevision(world, owner));
   world.cluster.update(toObjectRef(set), (live) => ({
     ...live,
-    metadata: { ...live.metadata, annotations: { ...live.metadata.annotations, [REVISION_ANNOTATION]: revision } },
+    metadata: { ...live.metadata, annotations: { ...live.metadata.annotations, [toMarks(owner).revision]: revision } },
   }));
 }
 
 export function toRevision(set: LiveObject): number {
-  return Number(textAt(set, 'metadata', 'annotations', REVISION_ANNOTATION) ?? '0');
+  return Number(
+    set.metadata.annotations?.[MARKS.Deployment.revision] ?? set.metadata.annotations?.[MARKS.Rollout.revision] ?? '0',
+  );
 }
 
 function nextRevision(world: World, owner: LiveObject): number {
@@ -87,7 +109,7 @@ export function scaleReplicaSet(world: World, owner: LiveObject, set: LiveObject
   if (before === replicas) return;
   const direction = replicas > before ? 'up' : 'down';
   const message = `Scaled ${direction} replica set ${set.metadata.name} from ${before} to ${replicas}`;
-  world.cluster.events.record(owner, 'Normal', 'ScalingReplicaSet', message, 'deployment-controller');
+  world.cluster.events.record(owner, 'Normal', 'ScalingReplicaSet', message, toMarks(owner).component);
   world.cluster.update(toObjectRef(set), (live) => ({ ...live, spec: { ...recordAt(live, 'spec'), replicas } }));
 }
 

@@ -1,0 +1,241 @@
+import type { KnownPattern, MemoryContext } from './context.ts';
+import type { Correction, CorrectionBook, Note, Pin } from './corrections.ts';
+import { changesThePast, isMatch, openCorrections } from './corrections.ts';
+import type { DeployFact, DeployRecord, OutcomeFact, Scope } from './facts.ts';
+import { isFailure, toScopeLabel } from './facts.ts';
+import type { ContextInput, DeployMemory } from './memory.ts';
+import { createDeployMemory } from './memory.ts';
+import type { RiskAssessment, RiskInput } from './risk.ts';
+import { toLogit } from './statistics.ts';
+import type { CostTable, StrategyChoice, StrategyInput } from './strategy.ts';
+import { formatPercent } from './strategy.ts';
+
+/** A failure that a person wants kept in mind, with how often it came. */
+export interface PinnedPattern {
+  class: string;
+  signature?: string;
+  count: number;
+  deploys: number;
+  lastAtMs?: number;
+  lastDeployId?: string;
+  text: string;
+  actor: string;
+  atMs: number;
+}
+
+/** The context with what people said about the scope. */
+export interface CorrectedContext extends MemoryContext {
+  pinned: PinnedPattern[];
+  /** Newest first. */
+  notes: Note[];
+  override?: { strategy: string; actor: string; atMs: number; text: string };
+}
+
+/** The memory as it may be asked. It is told things by its keeper alone. */
+export interface RecalledMemory extends Pick<DeployMemory, 'assess' | 'choose' | 'history' | 'graph'> {
+  context(scope: Scope, atMs: number, input?: ContextInput): CorrectedContext;
+}
+
+/** One thing the memory is told, with its number. */
+export type Fact = { seq: number } & (
+  | { kind: 'deploy'; deploy: DeployFact }
+  | { kind: 'outcome'; outcome: OutcomeFact }
+  | { kind: 'correction'; correction: Correction }
+);
+
+/** A memory that is told facts and corrections, a pure function of both. */
+export interface CorrectedMemory extends RecalledMemory {
+  /**
+   * Tells the next fact. Answers false, and takes nothing, where it changes what was told before: begin a new memory
+   * with all corrections and tell everything again.
+   */
+  tell(fact: Fact): boolean;
+}
+
+/** @param corrections all that are recorded, in order, whether the facts they speak of were told yet or not */
+export function createCorrectedMemory(
+  options: { costs?: CostTable },
+  corrections: readonly Correction[] = [],
+): CorrectedMemory {
+  const memory = createDeployMemory(options);
+  const all = [...corrections];
+  let book = openCorrections(all);
+  const open = new Map<string, DeployFact>();
+  const pinned = createPinCounts();
+
+  const assess = (input: RiskInput): RiskAssessment => withPins(memory.assess(input), pinned.of(book, input.scope));
+  const choose = (assessment: RiskAssessment, input: StrategyInput): StrategyChoice => {
+    const set = book.override(assessment.scope);
+    return memory.choose(assessment, set === undefined ? input : { override: set.strategy, ...input });
+  };
+  return {
+    tell: (fact) => {
+      switch (fact.kind) {
+        case 'deploy':
+          if (book.isForgotten(fact.deploy, fact.seq)) return true;
+          open.set(fact.deploy.id, fact.deploy);
+          memory.recordDeploy(fact.deploy);
+          return true;
+        case 'outcome': {
+          const deploy = open.get(fact.outcome.deployId);
+          if (deploy === undefined) return true;
+          open.delete(deploy.id);
+          const told = book.toTold(deploy, fact.outcome, fact.seq);
+          memory.recordOutcome(told);
+          pinned.add(book, deploy, told, fact.seq);
+          return true;
+        }
+        case 'correction':
+          if (all.some((one) => one.seq === fact.seq)) return true;
+          if (changesThePast(fact.correction)) return false;
+          all.push(fact.correction);
+          book = openCorrections(all);
+          return true;
+      }
+    },
+    assess,
+    choose,
+    context: (scope, atMs, input = {}) => {
+      const pins = pinned.of(book, scope);
+      const set = book.override(scope);
+      const plain = memory.context(scope, atMs, input);
+      const risk = withPins(plain.risk, pins);
+      const strategy = choose(risk, {
+        environment: scope.environment,
+        stateful: input.stateful ?? false,
+        rolloutsAvailable: input.rolloutsAvailable ?? true,
+        ...(input.wish === undefined ? {} : { wish: input.wish }),
+        ...(input.freeze === undefined ? {} : { freeze: input.freeze }),
+        ...(input.override === undefined ? {} : { override: input.override }),
+      });
+      return {
+        ...plain,
+        risk,
+        strategy,
+        patterns: withPinnedPatterns(plain.patterns, pins),
+        recommendations: withSayings(plain, risk, strategy, pins, book.notes(scope)),
+        pinned: pins,
+        notes: [...book.notes(scope)],
+        ...(set === undefined ? {} : { override: set }),
+      };
+    },
+    history: (scope, limit): DeployRecord[] => memory.history(scope, limit),
+    graph: () => memory.graph(),
+  };
+}
+
+interface PinCount {
+  count: number;
+  deploys: number;
+  last?: { atMs: number; deployId: string };
+}
+
+/** What came since each pin was set; what lies before it the pin itself knows. */
+function createPinCounts() {
+  const counts = new Map<number, PinCount>();
+  return {
+    add: (book: CorrectionBook, deploy: DeployFact, outcome: OutcomeFact, seq: number) => {
+      const failed = isFailure(outcome.outcome);
+      if (failed === undefined) return;
+      for (const pin of book.pins(deploy)) {
+        if (seq <= pin.seq) continue;
+        const known = counts.get(pin.seq) ?? { count: 0, deploys: 0 };
+        known.deploys += 1;
+        if (failed && isMatch(pin.fingerprint, outcome.fingerprint)) {
+          known.count += 1;
+          known.last = { atMs: outcome.atMs, deployId: deploy.id };
+        }
+        counts.set(pin.seq, known);
+      }
+    },
+    of: (book: CorrectionBook, scope: Scope): PinnedPattern[] =>
+      book.pins(scope).map((pin) => toPinnedPattern(pin, counts.get(pin.seq) ?? { count: 0, deploys: 0 })),
+  };
+}
+
+function toPinnedPattern({ fingerprint, known, text, actor, atMs }: Pin, later: PinCount): PinnedPattern {
+  const lastAtMs = later.last?.atMs ?? known.lastAtMs;
+  const lastDeployId = later.last?.deployId ?? known.lastDeployId;
+  return {
+    ...fingerprint,
+    count: known.count + later.count,
+    deploys: known.deploys + later.deploys,
+    ...(lastAtMs === undefined ? {} : { lastAtMs }),
+    ...(lastDeployId === undefined ? {} : { lastDeployId }),
+    text,
+    actor,
+    atMs,
+  };
+}
+
+/** What a pinned failure makes of the risk at least: it counts by all deploys there were, however long ago. */
+function floorOf({ count, deploys }: PinnedPattern): number {
+  return count / (deploys + 1);
+}
+
+function withPins(risk: RiskAssessment, pins: readonly PinnedPattern[]): RiskAssessment {
+  const highest = [...pins].sort((a, b) => floorOf(b) - floorOf(a))[0];
+  if (highest === undefined || floorOf(highest) <= risk.probability) return risk;
+  const probability = floorOf(highest);
+  const signal = {
+    name: 'pinned_failure',
+    detail: `${toPinSentence(highest)} It does not fade.`,
+    effect: toLogit(probability) - toLogit(risk.probability),
+  };
+  return {
+    ...risk,
+    probability,
+    low: Math.min(risk.low, probability),
+    high: Math.max(risk.high, probability),
+    signals: [...risk.signals, signal].sort((a, b) => Math.abs(b.effect) - Math.abs(a.effect)),
+  };
+}
+
+/** The known patterns, with those that are pinned and were dropped in the meantime. */
+function withPinnedPatterns(patterns: readonly KnownPattern[], pins: readonly PinnedPattern[]): KnownPattern[] {
+  const dropped = pins.filter(
+    (pin) => pin.lastAtMs !== undefined && !patterns.some(({ fingerprint }) => isMatch(pin, fingerprint)),
+  );
+  return [
+    ...patterns,
+    ...dropped.map((pin) => ({
+      fingerprint: { class: pin.class, signature: pin.signature ?? 'any' },
+      count: pin.count,
+      firstAtMs: pin.atMs,
+      lastAtMs: pin.lastAtMs ?? pin.atMs,
+      lastDeployId: pin.lastDeployId ?? '',
+    })),
+  ];
+}
+
+function toPinSentence({ class: kind, signature, count, deploys, actor, text }: PinnedPattern): string {
+  const what = signature === undefined ? kind : `${kind}: ${signature}`;
+  const why = text === '' ? '' : ` ("${text}")`;
+  return `${toName(actor)} pinned ${what}${why}; ${count} of ${deploys} deploys failed with it.`;
+}
+
+/** `person:ann` is Ann's key; a reader wants the name. */
+export function toName(actor: string): string {
+  return actor.startsWith('person:') ? actor.slice('person:'.length) : actor;
+}
+
+/** The advice in sentences, as of the corrected risk, with what people said at its end. */
+function withSayings(
+  plain: MemoryContext,
+  risk: RiskAssessment,
+  strategy: StrategyChoice,
+  pins: readonly PinnedPattern[],
+  notes: readonly Note[],
+): string[] {
+  const lines = [...plain.recommendations];
+  if (risk.probability !== plain.risk.probability)
+    lines.push(
+      `With the pinned failure the risk of ${toScopeLabel(risk.scope)} counts as ${formatPercent(risk.probability)}.`,
+    );
+  if (strategy.strategy !== plain.strategy.strategy) lines.push(...strategy.reasons);
+  lines.push(...pins.map(toPinSentence));
+  lines.push(...notes.slice(0, NOTES_SHOWN).map(({ actor, text }) => `${toName(actor)} noted: ${text}`));
+  return lines;
+}
+
+const NOTES_SHOWN = 5;
