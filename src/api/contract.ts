@@ -16,7 +16,7 @@ const words = (max: number) =>
 const someWords = (max: number) => words(max).trim().min(1);
 /** One line: a title becomes a commit subject, where a line break would begin something else. */
 const line = (max: number) =>
-  someWords(max).refine((text) => !/[\u0000-\u001f\u007f\u2028\u2029]/u.test(text), 'must be one line of text');
+  someWords(max).refine((text) => !/[\p{Cc}\u2028\u2029]/u.test(text), 'must be one line of text');
 
 export const prioritySchema = z.enum(PRIORITIES);
 export const statusSchema = z.enum(TICKET_STATUSES);

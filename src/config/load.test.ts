@@ -83,7 +83,7 @@ describe('variables', () => {
   it('are read by the kind of the setting', () => {
     const { config } = load({
       TIPHYS_SERVER_API_KEYS: ' one-key , two-key ,',
-      TIPHYS_SERVER_CORS_ORIGINS: '["https://a.example"]',
+      TIPHYS_CDK8S_ALLOWED_GLOBS: '["charts/{a,b}/*.ts"]',
       TIPHYS_ARGOCD_MAY_TERMINATE: 'true',
       TIPHYS_ARGOCD_MAY_REQUEST_SYNC: '0',
       TIPHYS_AGENT_APPROVAL_TTL_HOURS: '1.5',
@@ -93,7 +93,7 @@ describe('variables', () => {
       TIPHYS_GIT_AUTHOR_NAME: '42',
     });
     expect(config.server.apiKeys).toEqual(['one-key', 'two-key']);
-    expect(config.server.corsOrigins).toEqual(['https://a.example']);
+    expect(config.cdk8s.allowedGlobs).toEqual(['charts/{a,b}/*.ts']);
     expect(config.argocd.mayTerminate).toBe(true);
     expect(config.argocd.mayRequestSync).toBe(false);
     expect(config.agent.approvalTtlHours).toBe(1.5);
@@ -115,7 +115,7 @@ describe('variables', () => {
     ['TIPHYS_MEMORY_COSTS', '{"production":{"atention":1}}'],
     ['TIPHYS_MEMORY_COSTS', '{not json'],
     ['TIPHYS_POLICY_FREEZE_WINDOWS', '["monday"]'],
-    ['TIPHYS_SERVER_CORS_ORIGINS', 'example.org'],
+    ['TIPHYS_POLICY_PROTECTED_NAMESPACES', 'Not_A_Name'],
     ['TIPHYS_ARGOCD_SERVER', 'argocd.example.org'],
     ['TIPHYS_LLM_BASE_URL', 'ftp://model'],
     ['TIPHYS_GIT_BRANCH', '--upload-pack=x'],

@@ -13,7 +13,9 @@ export function maskValue(setting: Setting<unknown> | undefined, value: unknown)
 export function listSecrets(setting: Setting<unknown>, value: unknown): string[] {
   if (setting.sensitive === undefined) return [];
   const texts = (Array.isArray(value) ? value : [value]).filter((item): item is string => typeof item === 'string');
-  return setting.sensitive === 'all' ? texts : texts.flatMap(listUrlSecrets);
+  if (setting.sensitive === 'url') return texts.flatMap(listUrlSecrets);
+  // API keys may be `NAME:SECRET`, and it is the part behind the name that clients send.
+  return texts.flatMap((text) => (text.includes(':') ? [text, text.slice(text.indexOf(':') + 1)] : [text]));
 }
 
 function listUrlSecrets(text: string): string[] {

@@ -98,7 +98,8 @@ export function createCorrectedMemory(
     context: (scope, atMs, input = {}) => {
       const pins = pinned.of(book, scope);
       const set = book.override(scope);
-      const plain = memory.context(scope, atMs, input);
+      const asked = set === undefined ? input : { override: set.strategy, ...input };
+      const plain = memory.context(scope, atMs, asked);
       const risk = withPins(plain.risk, pins);
       const strategy = choose(risk, {
         environment: scope.environment,
@@ -106,7 +107,7 @@ export function createCorrectedMemory(
         rolloutsAvailable: input.rolloutsAvailable ?? true,
         ...(input.wish === undefined ? {} : { wish: input.wish }),
         ...(input.freeze === undefined ? {} : { freeze: input.freeze }),
-        ...(input.override === undefined ? {} : { override: input.override }),
+        ...(asked.override === undefined ? {} : { override: asked.override }),
       });
       return {
         ...plain,
@@ -227,15 +228,18 @@ function withSayings(
   pins: readonly PinnedPattern[],
   notes: readonly Note[],
 ): string[] {
-  const lines = [...plain.recommendations];
+  const isOther = strategy.strategy !== plain.strategy.strategy;
+  const lines = plain.recommendations.filter((line) => !isOther || !STRATEGY_ADVICE.test(line));
+  if (isOther) lines.push(...strategy.reasons);
   if (risk.probability !== plain.risk.probability)
     lines.push(
       `With the pinned failure the risk of ${toScopeLabel(risk.scope)} counts as ${formatPercent(risk.probability)}.`,
     );
-  if (strategy.strategy !== plain.strategy.strategy) lines.push(...strategy.reasons);
   lines.push(...pins.map(toPinSentence));
   lines.push(...notes.slice(0, NOTES_SHOWN).map(({ actor, text }) => `${toName(actor)} noted: ${text}`));
   return lines;
 }
 
 const NOTES_SHOWN = 5;
+/** The sentences of the plain context that tell what to do, which a pin may have overtaken. */
+const STRATEGY_ADVICE = /^(?:Deploy by|Ask a person before)/;

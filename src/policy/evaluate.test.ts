@@ -47,7 +47,7 @@ describe('evaluatePolicy', () => {
     ['a plan for a protected namespace', { settings: auto, changes: [toChange('ConfigMap', 'kube-system')] }, 'deny', 'protected'],
     ['a plan for a protected Namespace object', { changes: [toChange('Namespace', '', 'kube-system')] }, 'deny', 'protected'],
     ['a plan for a protected kind', { changes: [toChange(), toChange('ValidatingWebhookConfiguration', '')] }, 'deny', 'protected'],
-    ['a plan in a freeze', { settings: auto, at: SATURDAY }, 'deny', 'frozen'],
+    ['a plan in a freeze', { settings: auto, at: SATURDAY }, 'require_approval', 'frozen'],
     ['a plan memory holds', { settings: auto, memory: { probability: 0.1, hold: true } }, 'require_approval', 'memory_holds'],
     ['a plan likely to fail', { settings: auto, memory: { probability: 0.5, hold: false } }, 'require_approval', 'failure_likely'],
     ['a plan of unknown prospects', { settings: auto, memory: { probability: Number.NaN, hold: false } }, 'require_approval', 'failure_likely'],
@@ -65,7 +65,7 @@ describe('evaluatePolicy', () => {
     ['a promotion', { purpose: 'promotion' }, 'require_approval', 'promotion_reserved'],
     ['a free promotion', { purpose: 'promotion', settings: parsePolicySettings({ promotionApproval: 'never' }) }, 'allow', 'promotion_free'],
     ['a risky promotion where those are reserved', { purpose: 'promotion', risk: toRisk('critical'), settings: parsePolicySettings({ promotionApproval: 'high_risk' }) }, 'require_approval', 'promotion_reserved'],
-    ['a free promotion in a freeze', { purpose: 'promotion', at: SATURDAY, settings: parsePolicySettings({ promotionApproval: 'never' }) }, 'deny', 'frozen'],
+    ['a free promotion in a freeze', { purpose: 'promotion', at: SATURDAY, settings: parsePolicySettings({ promotionApproval: 'never' }) }, 'require_approval', 'frozen'],
   ])('%s', (_what, input, decision, rule) => {
     const result = evaluatePolicy({ ...BASE, ...input });
     expect(result).toMatchObject({ decision, rule });

@@ -40,7 +40,7 @@ export function createScriptedGraph(db: Database, scripts: Scripts = {}): { grap
   const node = (name: NodeName) => async (state: AgentStateValue, config: RunnableConfig) => {
     runs.push(name);
     await new Promise((resolve) => setImmediate(resolve));
-    const script = scripts[name] ?? DEFAULTS[name] ?? (() => ({}));
+    const script: Script = scripts[name] ?? DEFAULTS[name] ?? (() => ({}));
     return await script(state, toRunContext(config));
   };
   const graph = new StateGraph(AgentState)

@@ -1,0 +1,273 @@
+import type { Knex } from 'knex';
+import { fromJson, toJson, toText } from '../database/dialect.ts';
+import { toIsoTime } from '../lib/clock.ts';
+import type { DeployFact, DeployOutcome, DeployRecord, OutcomeFact, Scope, Strategy } from './facts.ts';
+
+interface DeployRow {
+  id: string;
+  recorded_seq: number | string;
+  told_at: string | null;
+  cluster: string;
+  environment: string;
+  namespace: string;
+  service: string;
+  application: string | null;
+  image: string | null;
+  version: string | null;
+  digest: string | null;
+  change_kind: string;
+  commit_sha: string | null;
+  ticket_id: string | null;
+  actor: string | null;
+  started_at: string;
+  strategy: string;
+  size: number | null;
+  concurrent_json: string | null;
+  source: string;
+}
+
+interface OutcomeRow {
+  deploy_id: string;
+  recorded_seq: number | string;
+  told_at: string | null;
+  at: string;
+  outcome: string;
+  verdict: string | null;
+  fingerprint_class: string | null;
+  fingerprint_signature: string | null;
+  duration_ms: number | string | null;
+}
+
+/** A deploy as recorded, with what memory itself does not need. */
+export interface StoredDeploy extends DeployRecord {
+  seq: number;
+  outcomeSeq?: number;
+  /** `observed`, or the name of the history it was imported from. */
+  source: string;
+  /** Ids of deploys in the same cluster that were under way when it began. */
+  concurrent: string[];
+}
+
+/** Where a fact stands in the order in which facts are told. */
+export interface ToldPlace {
+  toldAt: string;
+  seq: number;
+}
+
+export type StoredFact = ToldPlace &
+  ({ kind: 'deploy'; deploy: DeployFact; source: string } | { kind: 'outcome'; outcome: OutcomeFact });
+
+/** The number the next fact or correction gets. The caller holds the journal lock. */
+export async function nextSeq(trx: Knex.Transaction): Promise<number> {
+  let highest = 0;
+  for (const table of ['deploys', 'deploy_outcomes', 'memory_corrections']) {
+    const row: { seq?: number | string | null } | undefined = await trx(table).max({ seq: 'recorded_seq' }).first();
+    highest = Math.max(highest, Number(row?.seq ?? 0));
+  }
+  return highest + 1;
+}
+
+/** When the newest fact is told, so that what is observed now is told after it; undefined before the first. */
+export async function newestToldAt(knex: Knex): Promise<string | undefined> {
+  const newest: string[] = [];
+  for (const table of ['deploys', 'deploy_outcomes']) {
+    const row: { at?: string | null } | undefined = await knex(table).max({ at: 'told_at' }).first();
+    if (row?.at !== null && row?.at !== undefined) newest.push(row.at);
+  }
+  return newest.sort().at(-1);
+}
+
+interface Recording extends ToldPlace {
+  source: string;
+  concurrent?: readonly string[];
+}
+
+export async function insertDeploy(trx: Knex.Transaction, fact: DeployFact, recording: Recording): Promise<void> {
+  const { seq, toldAt, source, concurrent } = recording;
+  await trx('deploys').insert({
+    ...toDeployColumns(fact),
+    recorded_seq: seq,
+    told_at: toldAt,
+    source,
+    concurrent_json: concurrent === undefined ? null : toJson(concurrent),
+  });
+}
+
+export async function insertOutcome(trx: Knex.Transaction, fact: OutcomeFact, place: ToldPlace): Promise<void> {
+  await trx('deploy_outcomes').insert({ ...toOutcomeColumns(fact), recorded_seq: place.seq, told_at: place.toldAt });
+}
+
+const STALE_MS = 24 * 3_600_000;
+const MAX_CONCURRENT = 200;
+
+/**
+ * Deploys of the same cluster that began before this one and had not ended when it did. What has no end after a day is
+ * taken for forgotten, not for under way.
+ */
+export async function listConcurrent(knex: Knex, fact: DeployFact): Promise<string[]> {
+  const startedAt = toIsoTime(fact.startedAtMs);
+  const rows: { id: string }[] = await knex('deploys')
+    .select('deploys.id')
+    .leftJoin('deploy_outcomes', 'deploy_outcomes.deploy_id', 'deploys.id')
+    .where('deploys.cluster', fact.cluster)
+    .whereNot('deploys.id', fact.id)
+    .where('deploys.started_at', '<=', startedAt)
+    .where('deploys.started_at', '>', toIsoTime(fact.startedAtMs - STALE_MS))
+    .where((any) => void any.whereNull('deploy_outcomes.at').orWhere('deploy_outcomes.at', '>', startedAt))
+    .orderBy('deploys.recorded_seq')
+    .limit(MAX_CONCURRENT);
+  return rows.map((row) => row.id);
+}
+
+/** The next facts in the order in which they were written. */
+export async function listFactsBySeq(knex: Knex, afterSeq: number, limit: number): Promise<StoredFact[]> {
+  const page = async <Row extends object>(table: string): Promise<Row[]> =>
+    await knex(table).where('recorded_seq', '>', afterSeq).orderBy('recorded_seq').limit(limit);
+  const deploys = (await page<DeployRow>('deploys')).map(toStoredDeployFact);
+  const outcomes = (await page<OutcomeRow>('deploy_outcomes')).map(toStoredOutcomeFact);
+  return [...deploys, ...outcomes].sort((a, b) => a.seq - b.seq).slice(0, limit);
+}
+
+/** The next facts in the order in which they are told when everything is told anew. */
+export async function listFactsAsTold(
+  knex: Knex,
+  after: ToldPlace | undefined,
+  limit: number,
+  narrow: (query: Knex.QueryBuilder) => void = () => undefined,
+): Promise<StoredFact[]> {
+  const page = async <Row extends object>(table: string): Promise<Row[]> => {
+    const query = knex(table)
+      .select(`${table}.*`)
+      .orderBy([`${table}.told_at`, `${table}.recorded_seq`])
+      .limit(limit);
+    if (after !== undefined)
+      void query.whereRaw('(??, ??) > (?, ?)', [`${table}.told_at`, `${table}.recorded_seq`, after.toldAt, after.seq]);
+    if (table === 'deploy_outcomes') void query.join('deploys', 'deploys.id', 'deploy_outcomes.deploy_id');
+    narrow(query);
+    return (await query) as Row[];
+  };
+  const deploys = (await page<DeployRow>('deploys')).map(toStoredDeployFact);
+  const outcomes = (await page<OutcomeRow>('deploy_outcomes')).map(toStoredOutcomeFact);
+  return [...deploys, ...outcomes].sort(compareTold).slice(0, limit);
+}
+
+function compareTold(a: ToldPlace, b: ToldPlace): number {
+  return a.toldAt === b.toldAt ? a.seq - b.seq : a.toldAt < b.toldAt ? -1 : 1;
+}
+
+export interface DeployQuery {
+  ids?: readonly string[];
+  scope?: Scope;
+  service?: string;
+  ticketId?: string;
+  /** Only deploys that began before this time, RFC 3339. */
+  before?: string;
+  limit: number;
+}
+
+/** Deploys with their ends, newest first. */
+export async function listDeploys(knex: Knex, query: DeployQuery): Promise<StoredDeploy[]> {
+  const found = knex('deploys').orderBy([
+    { column: 'started_at', order: 'desc' },
+    { column: 'recorded_seq', order: 'desc' },
+  ]);
+  if (query.ids !== undefined) void found.whereIn('id', query.ids);
+  if (query.scope !== undefined) void found.where(toScopeColumns(query.scope));
+  if (query.service !== undefined) void found.where({ service: query.service });
+  if (query.ticketId !== undefined) void found.where({ ticket_id: query.ticketId });
+  if (query.before !== undefined) void found.where('started_at', '<', query.before);
+  const deploys: DeployRow[] = await found.limit(query.limit);
+  const ids = deploys.map((row) => row.id);
+  const outcomes: OutcomeRow[] = ids.length === 0 ? [] : await knex('deploy_outcomes').whereIn('deploy_id', ids);
+  const byDeploy = new Map(outcomes.map((row) => [row.deploy_id, row]));
+  return deploys.map((row) => {
+    const outcome = byDeploy.get(row.id);
+    return {
+      deploy: toDeployFact(row),
+      seq: Number(row.recorded_seq),
+      source: row.source,
+      concurrent: (fromJson(row.concurrent_json) as string[] | null) ?? [],
+      ...(outcome === undefined ? {} : { outcome: toOutcomeFact(outcome), outcomeSeq: Number(outcome.recorded_seq) }),
+    };
+  });
+}
+
+export function toScopeColumns({ cluster, environment, namespace, service }: Scope) {
+  return { cluster, environment, namespace, service };
+}
+
+function toStoredDeployFact(row: DeployRow): StoredFact {
+  const place = { seq: Number(row.recorded_seq), toldAt: row.told_at ?? row.started_at };
+  return { ...place, kind: 'deploy', deploy: toDeployFact(row), source: row.source };
+}
+
+function toStoredOutcomeFact(row: OutcomeRow): StoredFact {
+  return {
+    seq: Number(row.recorded_seq),
+    toldAt: row.told_at ?? row.at,
+    kind: 'outcome',
+    outcome: toOutcomeFact(row),
+  };
+}
+
+function toDeployColumns(fact: DeployFact): Record<string, unknown> {
+  return {
+    id: fact.id,
+    ...toScopeColumns(fact),
+    application: fact.application ?? null,
+    image: fact.image ?? null,
+    version: fact.version ?? null,
+    digest: fact.digest ?? null,
+    change_kind: fact.changeKind,
+    commit_sha: fact.commit ?? null,
+    ticket_id: fact.ticket ?? null,
+    actor: fact.actor ?? null,
+    started_at: toIsoTime(fact.startedAtMs),
+    strategy: fact.strategy,
+    size: fact.size ?? null,
+  };
+}
+
+function toDeployFact(row: DeployRow): DeployFact {
+  return {
+    id: row.id,
+    ...toScopeColumns(row),
+    changeKind: row.change_kind,
+    startedAtMs: Date.parse(row.started_at),
+    // Written from a fact by `toDeployColumns` and nowhere else.
+    strategy: row.strategy as Strategy,
+    ...(row.application === null ? {} : { application: row.application }),
+    ...(row.image === null ? {} : { image: row.image }),
+    ...(row.version === null ? {} : { version: row.version }),
+    ...(row.digest === null ? {} : { digest: row.digest }),
+    ...(row.commit_sha === null ? {} : { commit: row.commit_sha }),
+    ...(row.ticket_id === null ? {} : { ticket: row.ticket_id }),
+    ...(row.actor === null ? {} : { actor: row.actor }),
+    ...(row.size === null ? {} : { size: Number(row.size) }),
+  };
+}
+
+function toOutcomeColumns(fact: OutcomeFact): Record<string, unknown> {
+  return {
+    deploy_id: fact.deployId,
+    at: toIsoTime(fact.atMs),
+    outcome: fact.outcome,
+    verdict: fact.verdict ?? null,
+    fingerprint_class: fact.fingerprint?.class ?? null,
+    // The evidence behind it is text of other programs.
+    fingerprint_signature: fact.fingerprint === undefined ? null : toText(fact.fingerprint.signature),
+    duration_ms: fact.durationMs === undefined ? null : Math.round(fact.durationMs),
+  };
+}
+
+function toOutcomeFact(row: OutcomeRow): OutcomeFact {
+  const { fingerprint_class: failureClass, fingerprint_signature: signature } = row;
+  return {
+    deployId: row.deploy_id,
+    atMs: Date.parse(row.at),
+    outcome: row.outcome as DeployOutcome,
+    ...(row.verdict === null ? {} : { verdict: row.verdict }),
+    ...(failureClass === null || signature === null ? {} : { fingerprint: { class: failureClass, signature } }),
+    ...(row.duration_ms === null ? {} : { durationMs: Number(row.duration_ms) }),
+  };
+}
