@@ -1,22 +1,34 @@
-import type { Strategy } from '../memory/facts.ts';
 import type { RolloutStrategy } from '../cdk8s/edit-kinds.ts';
+import type { MemoryContext } from '../memory/context.ts';
+import { findEscalation } from '../memory/escalation.ts';
+import type { Strategy } from '../memory/facts.ts';
+import { findSymptom, listFixAttempts, toFixName } from '../memory/fix-attempts.ts';
 import type { Plan, RepositoryFacts } from '../model/planning.ts';
+import { findFreezeWindow } from '../policy/freeze-window.ts';
+import type { PlanAdvice } from '../ticket/plan.ts';
 import { toChangeKind, toVersion } from './deploy-facts.ts';
 import type { AgentDeps, RunContext } from './deps.ts';
 import { isStateful, toScope } from './facts.ts';
-import type { PlanAdvice } from '../ticket/plan.ts';
 
 /** How much longer a healthy state must hold where memory asks for care. */
 function toCarefulSeconds(settleSeconds: number): number {
   return Math.max(settleSeconds * 3, settleSeconds + 2);
 }
 
-const STRATEGIES: Partial<Record<RolloutStrategy, Strategy>> = {
+const STRATEGIES: Record<RolloutStrategy, Strategy> = {
   rolling_update: 'direct',
   recreate: 'direct',
   canary: 'canary',
   blue_green: 'blue_green',
 };
+
+/** What memory says about one service of a plan. */
+interface Recalled {
+  service: string;
+  known: MemoryContext;
+  /** Why a person must decide, whatever the strategy costs; undefined when nothing asks for it. */
+  escalation: string | undefined;
+}
 
 /** Asks memory about the services of a plan, and says what is done differently because of the answer. */
 export async function adviseOn(
@@ -24,67 +36,96 @@ export async function adviseOn(
   context: RunContext,
   input: { plan: Plan; facts: RepositoryFacts; services: readonly string[] },
 ): Promise<PlanAdvice> {
+  const recalled = await recall(deps, input);
+  await context.emit('planner', recalled.map(toMemoryEvent));
   const settleSeconds = Math.round(deps.settings.budgets.settleMs / 1000);
-  const memory = await deps.memory.current();
-  const rolloutsAvailable = await deps.rollouts.isAvailable();
-  const asked = input.services.map((service) => {
-    const objects = input.facts.services.find((one) => one.service === service)?.objects ?? [];
-    const scope = toScope(deps.settings.cluster, service, objects);
-    const version = toVersion(input.plan.steps, service);
-    const wish = STRATEGIES[input.plan.wishes.strategy ?? 'rolling_update'];
-    const known = memory.context(scope, deps.clock.now(), {
-      changeKind: toChangeKind(input.plan.steps),
-      stateful: isStateful(objects),
-      rolloutsAvailable,
-      ...(version === undefined ? {} : { version }),
-      ...(input.plan.wishes.strategy === undefined || wish === undefined ? {} : { wish }),
-    });
-    return { service, known };
-  });
-  for (const { service, known } of asked) {
-    await context.emit('planner', [
-      {
-        type: 'memory',
-        data: {
-          service,
-          what: 'consulted',
-          ...(known.known ? { probability: known.risk.probability } : {}),
-          strategy: known.strategy.strategy,
-          sentences: [...known.recommendations, ...known.strategy.reasons],
-        },
-      },
-    ]);
-  }
-  const riskiest = asked
+  const remembered = recalled.flatMap(({ known }) => known.recommendations);
+  const riskiest = recalled
     .filter(({ known }) => known.known)
     .sort((a, b) => b.known.risk.probability - a.known.risk.probability)[0];
-  if (riskiest === undefined) {
-    const sentences = asked.flatMap(({ known }) => known.recommendations);
-    return toAdvice({ strategy: 'direct', remembered: sentences, careReasons: [], settleSeconds });
-  }
-  const { risk, strategy, recommendations } = riskiest.known;
-  const failures = asked.filter(({ known }) => known.risk.lastFailure !== undefined);
-  const careReasons = failures.map(({ service, known }) => toCareReason(service, known.risk, settleSeconds));
+  const escalations = recalled.flatMap(({ escalation }) => escalation ?? []);
+  const failed = recalled.filter(({ known }) => known.risk.lastFailure !== undefined);
+  const isCareful = failed.length > 0 || escalations.length > 0;
+  const strategy = riskiest?.known.strategy;
   return {
-    probability: risk.probability,
-    low: risk.low,
-    high: risk.high,
-    strategy: strategy.strategy,
-    remembered: recommendations,
-    careReasons: careReasons.length === 0 ? [] : [...careReasons, ...strategy.reasons],
-    settleSeconds: careReasons.length === 0 ? settleSeconds : toCarefulSeconds(settleSeconds),
+    probability: riskiest?.known.risk.probability ?? null,
+    low: riskiest?.known.risk.low ?? null,
+    high: riskiest?.known.risk.high ?? null,
+    strategy: escalations.length > 0 ? 'hold' : (strategy?.strategy ?? toFirstStrategy(input.plan)),
+    remembered,
+    careReasons: isCareful
+      ? [
+          ...escalations,
+          ...failed.map(({ service, known }) => toCareReason(service, known, settleSeconds)),
+          ...(strategy?.reasons ?? []),
+        ]
+      : [],
+    settleSeconds: isCareful ? toCarefulSeconds(settleSeconds) : settleSeconds,
   };
 }
 
-function toAdvice(known: Pick<PlanAdvice, 'strategy' | 'remembered' | 'careReasons' | 'settleSeconds'>): PlanAdvice {
-  return { probability: null, low: null, high: null, ...known };
+/** Of a service nobody remembers there is nothing running to compare with, unless the ticket names a way itself. */
+function toFirstStrategy(plan: Plan): Strategy {
+  return plan.wishes.strategy === undefined ? 'direct' : STRATEGIES[plan.wishes.strategy];
 }
 
-function toCareReason(
-  service: string,
-  risk: { deploys: number; failures: number; lastFailure?: { version?: string; fingerprint?: { class: string } } },
-  settleSeconds: number,
-): string {
+const HISTORY = 50;
+
+async function recall(
+  deps: AgentDeps,
+  input: { plan: Plan; facts: RepositoryFacts; services: readonly string[] },
+): Promise<Recalled[]> {
+  const memory = await deps.memory.current();
+  const rolloutsAvailable = await deps.rollouts.isAvailable();
+  const now = deps.clock.now();
+  const changeKind = toChangeKind(input.plan.steps);
+  const wished = input.plan.wishes.strategy;
+  return input.services.map((service) => {
+    const objects = input.facts.services.find((one) => one.service === service)?.objects ?? [];
+    const scope = toScope(deps.settings.cluster, service, objects);
+    const version = toVersion(input.plan.steps, service);
+    const freeze = findFreezeWindow(deps.policy.freezeWindows, now, scope.environment) !== undefined;
+    const known = memory.context(scope, now, {
+      changeKind,
+      stateful: isStateful(objects),
+      rolloutsAvailable,
+      freeze,
+      ...(version === undefined ? {} : { version }),
+      ...(wished === undefined ? {} : { wish: STRATEGIES[wished] }),
+    });
+    const history = memory.history(scope, HISTORY);
+    const symptom = findSymptom(history);
+    const escalation = findEscalation({
+      atMs: now,
+      fix: toFixName({ changeKind, ...(version === undefined ? {} : { version }) }),
+      ...(symptom === undefined ? {} : { symptom }),
+      attempts: listFixAttempts(history),
+      history,
+      changeKind,
+      probability: known.risk.probability,
+    });
+    return { service, known, escalation: escalation?.reason };
+  });
+}
+
+function toMemoryEvent({ service, known, escalation }: Recalled) {
+  return {
+    type: 'memory' as const,
+    data: {
+      service,
+      what: 'consulted' as const,
+      ...(known.known ? { probability: known.risk.probability } : {}),
+      strategy: escalation === undefined ? known.strategy.strategy : 'hold',
+      sentences: [
+        ...(escalation === undefined ? [] : [escalation]),
+        ...known.recommendations,
+        ...known.strategy.reasons,
+      ],
+    },
+  };
+}
+
+function toCareReason(service: string, { risk }: MemoryContext, settleSeconds: number): string {
   const last = risk.lastFailure;
   const what = [
     last?.version === undefined ? '' : ` with ${last.version}`,

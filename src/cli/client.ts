@@ -8,6 +8,7 @@ export interface ApiClient {
   getTicket(id: string): Promise<TicketView>;
   getPlan(id: string): Promise<PlanView>;
   approvePlan(id: string, changeHash: string): Promise<TicketView>;
+  grant(id: string, approvalId: string): Promise<TicketView>;
   answer(id: string, answer: string): Promise<TicketView>;
   /** Every event after `lastEventId`, as it happens, until `signal`. Comes back by itself after a break. */
   followEvents(lastEventId: number, signal: AbortSignal): AsyncGenerator<TicketEvent>;
@@ -46,6 +47,7 @@ export function createApiClient(baseUrl: string, token?: string): ApiClient {
     getTicket: async (id) => await ticket('GET', `/api/tickets/${id}`),
     getPlan: async (id) => planSchema.parse(await call('GET', `/api/tickets/${id}/plan`)),
     approvePlan: async (id, changeHash) => await ticket('POST', `/api/tickets/${id}/approve-plan`, { changeHash }),
+    grant: async (id, approvalId) => await ticket('POST', `/api/tickets/${id}/approvals/${approvalId}/grant`, {}),
     answer: async (id, answer) => await ticket('POST', `/api/tickets/${id}/answer`, { answer }),
     followEvents: async function* (lastEventId, signal) {
       let seen = lastEventId;

@@ -58,7 +58,7 @@ export type StoredFact = ToldPlace &
   ({ kind: 'deploy'; deploy: DeployFact; source: string } | { kind: 'outcome'; outcome: OutcomeFact });
 
 /** The number the next fact or correction gets. The caller holds the journal lock. */
-export async function nextSeq(trx: Knex.Transaction): Promise<number> {
+export async function nextSeq(trx: Knex): Promise<number> {
   let highest = 0;
   for (const table of ['deploys', 'deploy_outcomes', 'memory_corrections']) {
     const row: { seq?: number | string | null } | undefined = await trx(table).max({ seq: 'recorded_seq' }).first();

@@ -36,6 +36,8 @@ export interface DeployFact extends Scope {
   strategy: Strategy;
   /** How many objects the change touches. */
   size?: number;
+  /** The installation that observed it, where it was not this one. */
+  origin?: string;
 }
 
 /** A deploy has ended. Written by the observer only; nothing is learned from a deploy before this is read. */

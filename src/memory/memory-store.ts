@@ -1,81 +1,65 @@
 import type { Knex } from 'knex';
-import { toIsoTime } from '../lib/clock.ts';
 import { lockJournal } from '../database/dialect.ts';
 import type { Database } from '../database/open.ts';
-import { inTransaction } from '../database/transaction.ts';
-import type { DeployFact, DeployOutcome, OutcomeFact, Scope, Strategy } from './facts.ts';
-import { createDeployMemory, type DeployMemory } from './memory.ts';
+import { inTransaction, type Transaction } from '../database/transaction.ts';
+import { toIsoTime } from '../lib/clock.ts';
+import { createCorrectedMemory, type CorrectedMemory, type Fact, type RecalledMemory } from './corrected-memory.ts';
+import { insertCorrection, listCorrections } from './correction-store.ts';
+import { changesThePast, type Correction } from './corrections.ts';
+import {
+  insertDeploy,
+  insertOutcome,
+  listConcurrent,
+  listDeploys,
+  listFactsAsTold,
+  listFactsBySeq,
+  newestToldAt,
+  nextSeq,
+  type StoredFact,
+  type ToldPlace,
+} from './fact-store.ts';
+import type { DeployFact, OutcomeFact, Scope } from './facts.ts';
 import type { CostTable } from './strategy.ts';
 
-interface DeployRow {
-  id: string;
-  recorded_seq: number | string;
-  cluster: string;
-  environment: string;
-  namespace: string;
-  service: string;
-  application: string | null;
-  version: string | null;
-  digest: string | null;
-  change_kind: string;
-  commit_sha: string | null;
-  ticket_id: string | null;
-  actor: string | null;
-  started_at: string;
-  strategy: string;
-  size: number | null;
-}
+type WithoutSeq<T> = T extends unknown ? Omit<T, 'seq'> : never;
+/** A correction before it has its number. */
+export type NewCorrection = WithoutSeq<Exclude<Correction, { kind: 'import' }>>;
 
-interface OutcomeRow {
-  deploy_id: string;
-  recorded_seq: number | string;
-  at: string;
-  outcome: string;
-  verdict: string | null;
-  fingerprint_class: string | null;
-  fingerprint_signature: string | null;
-  duration_ms: number | string | null;
-}
+/** What else belongs into the transaction in which something is written down, such as its audit entry. */
+export type Within<T> = (trx: Transaction, written: T) => Promise<void>;
 
 /** The deploy memory with its facts in the database, where they are the truth; the memory is rebuilt from them. */
 export interface MemoryKeeper {
   /** The memory as of all facts that are committed now, also those another process wrote. */
-  current(): Promise<DeployMemory>;
+  current(): Promise<RecalledMemory>;
   /** Where deploys of a service of this name are remembered, anywhere. */
   scopesOf(service: string): Promise<Scope[]>;
-  /** Writes the fact; a deploy with this id that is already written stays as it is. */
+  /** Writes the fact, with what else was under way; a deploy with this id that is already written stays as it is. */
   recordDeploy(fact: DeployFact): Promise<void>;
   /** Writes how a deploy ended; the first outcome stands. */
   recordOutcome(fact: OutcomeFact): Promise<void>;
+  /** Writes a person's correction; the next `current` heeds it. */
+  correct(correction: NewCorrection, within?: Within<Correction>): Promise<Correction>;
+}
+
+export interface KeeperOptions {
+  costs?: CostTable;
+  /** Told of every outcome that is written, in its transaction: what is told others is told exactly when it is known. */
+  onOutcome?: (trx: Transaction, ended: { deploy: DeployFact; outcome: OutcomeFact }) => Promise<void>;
 }
 
 const PAGE = 5_000;
 
-export function createMemoryKeeper(db: Database, options: { costs?: CostTable } = {}): MemoryKeeper {
-  const memory = createDeployMemory(options);
-  let seen = 0;
-  let catchingUp: Promise<void> | undefined;
-
-  const catchUp = async (): Promise<void> => {
-    for (;;) {
-      const facts = await listFacts(db.knex, seen, PAGE);
-      for (const fact of facts) {
-        if (fact.kind === 'deploy') memory.recordDeploy(fact.deploy);
-        else memory.recordOutcome(fact.outcome);
-        seen = fact.seq;
-      }
-      if (facts.length < PAGE) return;
-    }
-  };
-
+export function createMemoryKeeper(db: Database, options: KeeperOptions = {}): MemoryKeeper {
+  const reader = createReader(db.knex, options.costs === undefined ? {} : { costs: options.costs });
+  let catchingUp: Promise<RecalledMemory> | undefined;
   return {
     current: async () => {
       // One reader at a time: two would tell the memory the same facts twice.
-      const previous = catchingUp ?? Promise.resolve();
-      const mine = previous.catch(() => undefined).then(catchUp);
+      const previous: Promise<unknown> = catchingUp ?? Promise.resolve();
+      const mine = previous.catch(() => undefined).then(async () => await reader.catchUp());
       catchingUp = mine;
-      await mine;
-      return memory;
+      return await mine;
     },
     scopesOf: async (service) =>
       await db
@@ -87,106 +71,87 @@ export function createMemoryKeeper(db: Database, options: { costs?: CostTable } 
       await inTransaction(db, async (trx) => {
         await lockJournal(trx);
         if ((await trx('deploys').where({ id: fact.id }).first()) !== undefined) return;
-        await trx('deploys').insert({ ...toDeployColumns(fact), recorded_seq: await nextSeq(trx) });
+        const place = await nextPlace(trx, fact.startedAtMs);
+        const concurrent = await listConcurrent(trx, fact);
+        await insertDeploy(trx, fact, { ...place, source: 'observed', concurrent });
       });
     },
     recordOutcome: async (fact) => {
       await inTransaction(db, async (trx) => {
         await lockJournal(trx);
-        if ((await trx('deploy_outcomes').where({ deploy_id: fact.deployId }).first()) !== undefined) return;
-        await trx('deploy_outcomes').insert({ ...toOutcomeColumns(fact), recorded_seq: await nextSeq(trx) });
+        const [known] = await listDeploys(trx, { ids: [fact.deployId], limit: 1 });
+        // A person may have deleted the deploy while it was under way.
+        if (known === undefined || known.outcome !== undefined) return;
+        await insertOutcome(trx, fact, await nextPlace(trx, fact.atMs));
+        await options.onOutcome?.(trx, { deploy: known.deploy, outcome: fact });
       });
+    },
+    correct: async (input, within) =>
+      await inTransaction(db, async (trx) => {
+        await lockJournal(trx);
+        const correction = { ...input, seq: await nextSeq(trx) };
+        await insertCorrection(trx, correction);
+        await within?.(trx, correction);
+        return correction;
+      }),
+  };
+}
+
+/** What is observed is told after everything that is there, whatever the clocks of two machines say. */
+async function nextPlace(trx: Transaction, atMs: number): Promise<ToldPlace> {
+  const at = toIsoTime(atMs);
+  const newest = await newestToldAt(trx);
+  return { seq: await nextSeq(trx), toldAt: newest === undefined || newest < at ? at : newest };
+}
+
+/** Keeps a memory up to date with the tables, and builds it anew where what lies before has changed. */
+function createReader(knex: Knex, options: { costs?: CostTable }) {
+  let memory: CorrectedMemory = createCorrectedMemory(options);
+  let seen = 0;
+
+  const rebuild = async (bound: number): Promise<void> => {
+    const corrections = (await listCorrections(knex)).filter((one) => one.seq <= bound);
+    const next = createCorrectedMemory(options, corrections);
+    let after: ToldPlace | undefined;
+    for (;;) {
+      const facts = await listFactsAsTold(knex, after, PAGE);
+      for (const fact of facts) if (fact.seq <= bound) next.tell(toFact(fact));
+      if (facts.length < PAGE) break;
+      after = facts.at(-1);
+    }
+    memory = next;
+    seen = bound;
+  };
+
+  return {
+    catchUp: async (): Promise<RecalledMemory> => {
+      // Numbers are given out and committed under one lock: whoever sees one sees all below it. So everything up to the
+      // highest is there, whichever table is read first.
+      const bound = (await nextSeq(knex)) - 1;
+      if (bound === seen) return memory;
+      const corrections = (await listCorrections(knex, seen)).filter((one) => one.seq <= bound);
+      if (seen === 0 || corrections.some(changesThePast)) {
+        await rebuild(bound);
+        return memory;
+      }
+      while (seen < bound) {
+        const facts = (await listFactsBySeq(knex, seen, PAGE)).filter((one) => one.seq <= bound);
+        const upTo = facts.length < PAGE ? bound : (facts.at(-1)?.seq ?? bound);
+        const due = corrections.filter((one) => one.seq > seen && one.seq <= upTo);
+        const told: Fact[] = [
+          ...facts.map(toFact),
+          ...due.map((correction): Fact => ({ seq: correction.seq, kind: 'correction', correction })),
+        ];
+        for (const fact of told.sort((a, b) => a.seq - b.seq)) memory.tell(fact);
+        seen = upTo;
+      }
+      return memory;
     },
   };
 }
 
-async function nextSeq(trx: Knex.Transaction): Promise<number> {
-  const highest = async (table: string): Promise<number> => {
-    const row: { seq?: number | string | null } | undefined = await trx(table).max({ seq: 'recorded_seq' }).first();
-    return Number(row?.seq ?? 0);
-  };
-  return Math.max(await highest('deploys'), await highest('deploy_outcomes')) + 1;
-}
-
-type Fact = { seq: number } & ({ kind: 'deploy'; deploy: DeployFact } | { kind: 'outcome'; outcome: OutcomeFact });
-
-/** The next facts in the order in which they became known. */
-async function listFacts(knex: Knex, afterSeq: number, limit: number): Promise<Fact[]> {
-  const page = async <Row extends object>(table: string): Promise<Row[]> =>
-    await knex(table).where('recorded_seq', '>', afterSeq).orderBy('recorded_seq').limit(limit);
-  const deploys = (await page<DeployRow>('deploys')).map((row): Fact => ({
-    seq: Number(row.recorded_seq),
-    kind: 'deploy',
-    deploy: toDeployFact(row),
-  }));
-  const outcomes = (await page<OutcomeRow>('deploy_outcomes')).map((row): Fact => ({
-    seq: Number(row.recorded_seq),
-    kind: 'outcome',
-    outcome: toOutcomeFact(row),
-  }));
-  return [...deploys, ...outcomes].sort((a, b) => a.seq - b.seq).slice(0, limit);
-}
-
-function toDeployColumns(fact: DeployFact): Record<string, unknown> {
-  return {
-    id: fact.id,
-    cluster: fact.cluster,
-    environment: fact.environment,
-    namespace: fact.namespace,
-    service: fact.service,
-    application: fact.application ?? null,
-    version: fact.version ?? null,
-    digest: fact.digest ?? null,
-    change_kind: fact.changeKind,
-    commit_sha: fact.commit ?? null,
-    ticket_id: fact.ticket ?? null,
-    actor: fact.actor ?? null,
-    started_at: toIsoTime(fact.startedAtMs),
-    strategy: fact.strategy,
-    size: fact.size ?? null,
-  };
-}
-
-function toDeployFact(row: DeployRow): DeployFact {
-  return {
-    id: row.id,
-    cluster: row.cluster,
-    environment: row.environment,
-    namespace: row.namespace,
-    service: row.service,
-    changeKind: row.change_kind,
-    startedAtMs: Date.parse(row.started_at),
-    strategy: row.strategy as Strategy,
-    ...(row.application === null ? {} : { application: row.application }),
-    ...(row.version === null ? {} : { version: row.version }),
-    ...(row.digest === null ? {} : { digest: row.digest }),
-    ...(row.commit_sha === null ? {} : { commit: row.commit_sha }),
-    ...(row.ticket_id === null ? {} : { ticket: row.ticket_id }),
-    ...(row.actor === null ? {} : { actor: row.actor }),
-    ...(row.size === null ? {} : { size: Number(row.size) }),
-  };
-}
-
-function toOutcomeColumns(fact: OutcomeFact): Record<string, unknown> {
-  return {
-    deploy_id: fact.deployId,
-    at: toIsoTime(fact.atMs),
-    outcome: fact.outcome,
-    verdict: fact.verdict ?? null,
-    fingerprint_class: fact.fingerprint?.class ?? null,
-    fingerprint_signature: fact.fingerprint?.signature ?? null,
-    duration_ms: fact.durationMs ?? null,
-  };
-}
-
-function toOutcomeFact(row: OutcomeRow): OutcomeFact {
-  const { fingerprint_class: failureClass, fingerprint_signature: signature } = row;
-  return {
-    deployId: row.deploy_id,
-    atMs: Date.parse(row.at),
-    outcome: row.outcome as DeployOutcome,
-    ...(row.verdict === null ? {} : { verdict: row.verdict }),
-    ...(failureClass === null || signature === null ? {} : { fingerprint: { class: failureClass, signature } }),
-    ...(row.duration_ms === null ? {} : { durationMs: Number(row.duration_ms) }),
-  };
+function toFact(fact: StoredFact): Fact {
+  return fact.kind === 'deploy'
+    ? { seq: fact.seq, kind: 'deploy', deploy: fact.deploy }
+    : { seq: fact.seq, kind: 'outcome', outcome: fact.outcome };
 }

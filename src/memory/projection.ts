@@ -189,9 +189,15 @@ function readSnapshot(bytes: Uint8Array): ProjectionState {
   } catch (error) {
     throw staleSnapshot(error);
   }
-  const { format, state } = (value ?? {}) as { format?: unknown; state?: ProjectionState };
-  if (format !== SNAPSHOT_FORMAT || state === undefined) throw staleSnapshot(undefined);
+  const state = toState(value);
+  if (state === undefined) throw staleSnapshot(undefined);
   return state;
+}
+
+/** Trusts the format number: the bytes were written by this very program. */
+function toState(value: unknown): ProjectionState | undefined {
+  const { format, state } = (value ?? {}) as { format?: unknown; state?: ProjectionState };
+  return format === SNAPSHOT_FORMAT ? state : undefined;
 }
 
 function staleSnapshot(cause: unknown): AppError {

@@ -13,6 +13,8 @@ const name = z.string().min(1).max(256);
 
 // Loose: histories come from many tools and carry more than is needed here.
 const eventSchema = z.discriminatedUnion('type', [
+  // The first line of an export; it holds no event.
+  z.object({ type: z.literal('header') }),
   z.object({
     type: z.literal('deploy'),
     id: name,
@@ -36,7 +38,7 @@ const eventSchema = z.discriminatedUnion('type', [
   }),
 ]);
 
-export type HistoryEvent = z.infer<typeof eventSchema>;
+export type HistoryEvent = Exclude<z.infer<typeof eventSchema>, { type: 'header' }>;
 
 /** What was said about one deploy, from the lines before it. */
 export interface ReplayPrediction {
@@ -91,6 +93,7 @@ export async function replayHistory(
     lineNumber += 1;
     if (line.trim() === '') continue;
     const event = parseEvent(line, lineNumber);
+    if (event === undefined) continue;
     const toldMs = Date.parse(event.at);
     if (toldMs < nowMs) summary.outOfOrder += 1;
     nowMs = Math.max(nowMs, toldMs);
@@ -199,7 +202,7 @@ function toDeployFact(event: Extract<HistoryEvent, { type: 'deploy' }>, startedA
   };
 }
 
-function parseEvent(line: string, lineNumber: number): HistoryEvent {
+function parseEvent(line: string, lineNumber: number): HistoryEvent | undefined {
   let value: unknown;
   try {
     value = JSON.parse(line);
@@ -207,7 +210,7 @@ function parseEvent(line: string, lineNumber: number): HistoryEvent {
     throw malformed(lineNumber, 'it is not JSON');
   }
   const parsed = eventSchema.safeParse(value);
-  if (parsed.success) return parsed.data;
+  if (parsed.success) return parsed.data.type === 'header' ? undefined : parsed.data;
   const issue = parsed.error.issues[0];
   const where = issue === undefined || issue.path.length === 0 ? '' : `${issue.path.join('.')}: `;
   throw malformed(lineNumber, `${where}${issue?.message ?? 'not an event'}`);

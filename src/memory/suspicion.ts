@@ -7,8 +7,8 @@ import { rowFailed, servicesBeside } from './timeline.ts';
  */
 export type Suspicions = Map<number, Map<number, number>>;
 
-/** Among the services one happens to deploy beside, about one in three hundred is a cause. */
-const PRIOR = Math.log(1 / 50);
+/** Among the services one happens to deploy beside, about one in a hundred is a cause. */
+const PRIOR = Math.log(1 / 100);
 /** What a cause does to a deploy that would otherwise be well: it fails this often. */
 export const STRENGTH = 0.5;
 /** However safe a deploy looked, its failure is not taken for a wonder that only company can explain. */

@@ -1,15 +1,12 @@
-import { execFile } from 'node:child_process';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { promisify } from 'node:util';
 import { createManualClock } from '../lib/clock.ts';
+import { exec } from '../lib/exec.ts';
 import type { ManifestObject } from '../manifest/object.ts';
 import type { Application, ApplicationSpec } from './argo/application.ts';
 import type { SandboxApplication, SandboxOptions } from './options.ts';
 import { startSandbox } from './sandbox.ts';
-
-const run = promisify(execFile);
 
 /** A sandbox on a manual clock over a real repository, for tests. A second of the clock is a simulated second. */
 export async function createTestSandbox(
@@ -26,8 +23,14 @@ export async function createTestSandbox(
   const clock = createManualClock();
   const git = async (...args: string[]) => {
     const identity = ['-c', 'user.name=Test', '-c', 'user.email=test@example.com', '-c', 'commit.gpgsign=false'];
-    const { stdout } = await run('git', [...identity, ...args], { cwd: tree });
-    return stdout.trim();
+    const result = await exec('git', [...identity, ...args], {
+      cwd: tree,
+      env: { PATH: '/usr/local/bin:/usr/bin:/bin', GIT_CONFIG_NOSYSTEM: '1', GIT_CONFIG_GLOBAL: '/dev/null' },
+      timeoutMs: 60_000,
+      maxBytes: 1_000_000,
+    });
+    if (result.exitCode !== 0) throw new Error(`git ${args.join(' ')}: ${result.stderr}`);
+    return result.stdout.trim();
   };
   const push = async (changes: Record<string, string | null>) => {
     for (const [path, text] of Object.entries(changes)) {
@@ -41,7 +44,7 @@ export async function createTestSandbox(
     return await git('rev-parse', 'HEAD');
   };
   await mkdir(tree);
-  await run('git', ['init', '--quiet', '--bare', '--initial-branch=main', repository]);
+  await git('init', '--quiet', '--bare', '--initial-branch=main', repository);
   await git('init', '--quiet', '--initial-branch=main');
   await git('remote', 'add', 'origin', repository);
   const commit = await push(files);

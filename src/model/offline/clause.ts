@@ -23,6 +23,8 @@ export interface Clause {
   /** `fragment` has no verb at all: a title such as "web -> 1.5.0". */
   mood: 'request' | 'report' | 'question' | 'fragment';
   negated: boolean;
+  /** Too long to be read; nothing in it counts. */
+  isTooLong?: boolean;
   /** The words that make it depend on something, when there are any. */
   condition?: string;
   time?: string;
@@ -30,6 +32,9 @@ export interface Clause {
   text: string;
 }
 
+// Readers look at words in pairs, so a sentence must have a bound. Nobody asks for anything in so many words; it is a log
+// line or a pasted file.
+const MAX_WORDS = 160;
 const SENTENCE_END = /^[.;!?…]$/u;
 const PURPOSE_VERBS = new Set(
   'handle cope support fix avoid prevent improve get be help save serve allow test try see match meet survive withstand keep deal accommodate absorb ease satisfy relieve reduce lower cut increase make give free stop have use'.split(
@@ -60,6 +65,7 @@ function toSentences(tokens: readonly Token[]): Token[][] {
 }
 
 function sentenceToClauses(tokens: readonly Token[], source: string, catalog: Catalog): Clause[] {
+  if (tokens.length > MAX_WORDS) return [toLongClause(tokens, source)];
   const all = toWords(tokens, catalog);
   const isQuestion = tokens.at(-1)?.text === '?';
   const words = cutRemarks(all.filter((word) => word.kind !== 'punct' || /^[,:()]$/u.test(word.text)));
@@ -80,6 +86,11 @@ function sentenceToClauses(tokens: readonly Token[], source: string, catalog: Ca
       text,
     };
   });
+}
+
+function toLongClause(tokens: readonly Token[], source: string): Clause {
+  const text = toExcerpt(source.slice(tokens[0]?.start ?? 0, (tokens[0]?.start ?? 0) + 400));
+  return { words: [], acts: new Set(), verbs: [], mood: 'report', negated: false, isTooLong: true, text };
 }
 
 /** Shortened to one line, for quoting the ticket back. */

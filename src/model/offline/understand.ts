@@ -18,8 +18,10 @@ export interface Understanding {
 
 /** @param fallback what a request is about that names no service: the ticket's own target, or what was spoken of before */
 export function understand(text: string, catalog: Catalog, fallback: Target | undefined): Understanding {
-  const readings = toClauses(text, catalog).map((clause) => readClause(clause, catalog));
+  const clauses = toClauses(text, catalog);
+  const readings = clauses.map((clause) => readClause(clause, catalog));
   const result: Understanding = { requests: [], kept: [], unsupported: [], concerns: [], remarks: [], isEmpty: true };
+  for (const clause of clauses) if (clause.isTooLong) result.remarks.push(clause.text);
   const spoken = toSpokenTargets(readings);
   const only = spoken.length === 1 ? spoken[0] : undefined;
   let last: Target | undefined;

@@ -5,7 +5,7 @@ import { ANALYSIS_ANNOTATION, toBehaviour } from './behaviour.ts';
 import { isActive } from './children.ts';
 import { toPodSpec } from './pod-spec.ts';
 import { toRevision } from './replica-sets.ts';
-import type { RolloutTurn } from './rollout.ts';
+import type { RolloutTurn } from './rollout-turn.ts';
 import { toPauseMs } from './rollout-state.ts';
 import type { Sync, World } from './world.ts';
 

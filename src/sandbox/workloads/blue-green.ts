@@ -2,8 +2,8 @@ import { toObjectRef } from '../../manifest/object.ts';
 import { booleanAt, isRecord, numberAt, valueAt } from '../json.ts';
 import { runAnalysis } from './analysis.ts';
 import { scaleReplicaSet, toCounts } from './replica-sets.ts';
-import { abort, select } from './rollout.ts';
-import type { RolloutTurn } from './rollout.ts';
+import { abort, retireLater, select, toAbortMessage, toRetireKey } from './rollout-turn.ts';
+import type { RolloutTurn } from './rollout-turn.ts';
 import type { RolloutState } from './rollout-state.ts';
 
 const SCALE_DOWN_SECONDS = 30;
@@ -12,7 +12,8 @@ const SCALE_DOWN_SECONDS = 30;
 export function stepBlueGreen(turn: RolloutTurn): RolloutState {
   const { world, rollout, spec, state, newSet, otherSets } = turn;
   const { options } = spec.strategy;
-  for (const set of otherSets) scaleReplicaSet(world, rollout, set, 0);
+  world.headway.delete(toRetireKey(newSet));
+  for (const set of otherSets) retireLater(turn, set);
   if (state.abort) return fallBack(turn);
   const isSwitched = state.activeSelector === state.currentPodHash;
   const previewCount = numberAt(options, 'previewReplicaCount') ?? spec.replicas;
@@ -67,22 +68,9 @@ function beforeSwitch(turn: RolloutTurn, state: RolloutState): RolloutState {
 }
 
 function afterSwitch(turn: RolloutTurn, state: RolloutState): RolloutState {
-  const { world, rollout, spec, stableSet } = turn;
   if (!state.promoteFull) {
     const judged = judge(turn, state, 'postPromotionAnalysis');
     if (judged !== undefined) return judged;
-  }
-  if (stableSet !== undefined) {
-    // Requests under way to the old pods are let finish; the update itself is over meanwhile.
-    const delayMs = (numberAt(spec.strategy.options, 'scaleDownDelaySeconds') ?? SCALE_DOWN_SECONDS) * 1000;
-    const ref = toObjectRef(stableSet);
-    const { uid } = rollout.metadata;
-    world.timeline.after(delayMs, () => {
-      const owner = world.cluster.findByUid(uid);
-      const set = world.cluster.find(ref);
-      const isStableAgain = valueAt(owner, 'status', 'stableRS') === state.stableRS;
-      if (owner !== undefined && set !== undefined && !isStableAgain) scaleReplicaSet(world, owner, set, 0);
-    });
   }
   return { ...state, stableRS: state.currentPodHash, promoteFull: false, phase: 'Healthy', message: '' };
 }
@@ -138,5 +126,12 @@ function fallBack(turn: RolloutTurn): RolloutState {
       else world.requeue(toObjectRef(rollout), leftMs);
     }
   }
-  return { ...state, activeSelector: state.stableRS, pauseConditions: [], controllerPause: false, phase: 'Degraded' };
+  return {
+    ...state,
+    activeSelector: state.stableRS,
+    pauseConditions: [],
+    controllerPause: false,
+    phase: 'Degraded',
+    message: toAbortMessage(newSet, state.message),
+  };
 }

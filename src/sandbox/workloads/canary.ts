@@ -3,8 +3,8 @@ import { isRecord, numberAt, valueAt } from '../json.ts';
 import { runAnalysis } from './analysis.ts';
 import { toReplicas, toShare } from './children.ts';
 import { scaleReplicaSet, toCounts } from './replica-sets.ts';
-import { abort, select } from './rollout.ts';
-import type { RolloutTurn } from './rollout.ts';
+import { abort, select, toAbortMessage } from './rollout-turn.ts';
+import type { RolloutTurn } from './rollout-turn.ts';
 import { toPauseMs } from './rollout-state.ts';
 import type { RolloutState } from './rollout-state.ts';
 
@@ -146,5 +146,12 @@ function fallBack(turn: RolloutTurn): RolloutState {
   if (stableSet !== undefined) scaleReplicaSet(world, rollout, stableSet, spec.replicas);
   const isBack = stableSet !== undefined && toCounts(stableSet).available >= spec.replicas;
   if (isBack) scaleReplicaSet(world, rollout, newSet, 0);
-  return { ...state, currentStepIndex: 0, pauseConditions: [], controllerPause: false, phase: 'Degraded' };
+  return {
+    ...state,
+    currentStepIndex: 0,
+    pauseConditions: [],
+    controllerPause: false,
+    phase: 'Degraded',
+    message: toAbortMessage(newSet, state.message),
+  };
 }

@@ -1,5 +1,4 @@
 import { toObjectRef } from '../../manifest/object.ts';
-import type { LiveObject } from '../cluster/live-object.ts';
 import { toTemplateHash } from '../cluster/naming.ts';
 import { recordAt } from '../json.ts';
 import { stopAnalyses } from './analysis.ts';
@@ -17,20 +16,10 @@ import {
   toSetHash,
 } from './replica-sets.ts';
 import { readSpec, readState, toStatusFields, withTemplate } from './rollout-state.ts';
-import type { RolloutSpec, RolloutState } from './rollout-state.ts';
-import type { Sync, World } from './world.ts';
-
-/** One look at a Rollout: what it wants, where it is, and the ReplicaSets it has. */
-export interface RolloutTurn {
-  world: World;
-  rollout: LiveObject;
-  spec: RolloutSpec;
-  state: RolloutState;
-  newSet: LiveObject;
-  stableSet: LiveObject | undefined;
-  /** Sets of neither the new nor the stable template. */
-  otherSets: LiveObject[];
-}
+import type { RolloutState } from './rollout-state.ts';
+import { abort, retireLater, select, toRetireKey } from './rollout-turn.ts';
+import type { RolloutTurn } from './rollout-turn.ts';
+import type { Sync } from './world.ts';
 
 /** The Argo Rollouts controller: canaries by steps, blue-green by selectors, aborts back to the stable ReplicaSet. */
 export const syncRollout: Sync = (world, rollout) => {
@@ -42,7 +31,8 @@ export const syncRollout: Sync = (world, rollout) => {
     world.requeue(toObjectRef(rollout), 10_000);
     return;
   }
-  const hash = toTemplateHash(spec.template);
+  // Salted: a Deployment of the same name and template has ReplicaSets of its own.
+  const hash = toTemplateHash(['rollout', spec.template]);
   const before = readState(rollout);
   const state = withTemplate(before, hash, spec.steps);
   if (state !== before) world.headway.set(rollout.metadata.uid, { key: '', atMs: world.timeline.now() });
@@ -78,13 +68,16 @@ function take(turn: RolloutTurn): RolloutState {
 function settleStable(turn: RolloutTurn): RolloutState {
   const { world, rollout, spec, state, newSet, otherSets } = turn;
   scaleReplicaSet(world, rollout, newSet, spec.replicas);
-  for (const set of otherSets) scaleReplicaSet(world, rollout, set, 0);
+  const isBlueGreen = spec.strategy.kind === 'blue_green';
+  world.headway.delete(toRetireKey(newSet));
+  for (const set of otherSets) {
+    if (isBlueGreen) retireLater(turn, set);
+    else scaleReplicaSet(world, rollout, set, 0);
+  }
   select(turn, state.currentPodHash, state.currentPodHash);
-  const isUp = toCounts(newSet).available >= spec.replicas && otherSets.every((set) => toCounts(set).replicas === 0);
-  const selectors =
-    spec.strategy.kind === 'blue_green'
-      ? { activeSelector: state.currentPodHash, previewSelector: state.currentPodHash }
-      : {};
+  const isAlone = isBlueGreen || otherSets.every((set) => toCounts(set).replicas === 0);
+  const isUp = toCounts(newSet).available >= spec.replicas && isAlone;
+  const selectors = isBlueGreen ? { activeSelector: state.currentPodHash, previewSelector: state.currentPodHash } : {};
   const next = {
     ...state,
     ...selectors,
@@ -120,45 +113,6 @@ function withDeadline(turn: RolloutTurn, next: RolloutState): RolloutState {
   if (spec.abortsAtDeadline && next.stableRS !== '' && next.stableRS !== next.currentPodHash)
     return abort(turn, next, reason);
   return { ...next, phase: 'Degraded', message: reason };
-}
-
-/** The update is given up: the next look takes everything back to the stable ReplicaSet. */
-export function abort({ world, rollout, newSet }: RolloutTurn, state: RolloutState, because: string): RolloutState {
-  const message = `RolloutAborted: Rollout aborted update to revision ${toRevision(newSet)}${because === '' ? '' : `: ${because}`}`;
-  world.cluster.events.record(rollout, 'Warning', 'RolloutAborted', message, 'rollouts-controller');
-  world.requeue(toObjectRef(rollout), 100);
-  return {
-    ...state,
-    abort: true,
-    abortedAt: world.timeline.stamp(),
-    pauseConditions: [],
-    controllerPause: false,
-    phase: 'Degraded',
-    message,
-  };
-}
-
-/** Turns the Services of the strategy to the pods of these templates. */
-export function select({ world, rollout, spec }: RolloutTurn, active: string, preview: string): void {
-  const namespace = rollout.metadata.namespace ?? '';
-  const { options } = spec.strategy;
-  const targets: [string, string][] = [
-    ['activeService', active],
-    ['stableService', active],
-    ['previewService', preview],
-    ['canaryService', preview],
-  ];
-  for (const [field, hash] of targets) {
-    const name = recordAt(options)[field];
-    if (typeof name !== 'string') continue;
-    world.cluster.update({ group: '', kind: 'Service', namespace, name }, (service) => ({
-      ...service,
-      spec: {
-        ...recordAt(service, 'spec'),
-        selector: { ...recordAt(service, 'spec', 'selector'), 'rollouts-pod-template-hash': hash },
-      },
-    }));
-  }
 }
 
 function publish({ world, rollout, spec, newSet }: RolloutTurn, state: RolloutState): void {

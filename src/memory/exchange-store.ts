@@ -1,0 +1,191 @@
+import { lockJournal } from '../database/dialect.ts';
+import type { Database } from '../database/open.ts';
+import { inTransaction, type Transaction } from '../database/transaction.ts';
+import { toIsoTime } from '../lib/clock.ts';
+import { insertCorrection, listCorrections } from './correction-store.ts';
+import { openCorrections } from './corrections.ts';
+import { toExportHeader, toFactLine, toSayingLine, type ImportedItem, type ParsedImport } from './exchange.ts';
+import { insertDeploy, insertOutcome, listFactsAsTold, nextSeq, toScopeColumns } from './fact-store.ts';
+import type { DeployFact, Scope } from './facts.ts';
+import type { Within } from './memory-store.ts';
+
+export interface ImportCounts {
+  lines: number;
+  deploys: number;
+  outcomes: number;
+  sayings: number;
+  /** Lines about what was known already, and outcomes of deploys nobody knows. */
+  skipped: number;
+}
+
+/**
+ * Writes a parsed history, all of it or nothing. Each fact is told where it belongs in time; what is known already stays
+ * as it is, so the same text may be sent twice.
+ */
+export async function importHistory(
+  db: Database,
+  input: ParsedImport & { source: string; actor: string; nowMs: number },
+  within?: Within<ImportCounts>,
+): Promise<ImportCounts> {
+  return await inTransaction(db, async (trx) => {
+    await lockJournal(trx);
+    const counts: ImportCounts = { lines: input.lines, deploys: 0, outcomes: 0, sayings: 0, skipped: 0 };
+    const known = await findKnown(trx, input.items);
+    const sayings = new Set((await listCorrections(trx)).flatMap((one) => toSayingLine(one) ?? []));
+    let seq = await nextSeq(trx);
+    for (const item of input.items) {
+      if (!(await writeItem(trx, item, { seq, known, sayings }))) {
+        counts.skipped += 1;
+        continue;
+      }
+      seq += 1;
+      counts[item.kind === 'deploy' ? 'deploys' : item.kind === 'outcome' ? 'outcomes' : 'sayings'] += 1;
+    }
+    if (counts.deploys + counts.outcomes > 0) {
+      const { lines, deploys, outcomes } = counts;
+      const base = { seq, atMs: input.nowMs, actor: input.actor, text: input.source };
+      await insertCorrection(trx, { ...base, kind: 'import', lines, deploys, outcomes });
+    }
+    await within?.(trx, counts);
+    return counts;
+  });
+}
+
+interface Known {
+  /** Deploys by id with the time they are told, those of this import included. */
+  deploys: Map<string, string>;
+  ended: Set<string>;
+}
+
+const CHUNK = 500;
+
+async function findKnown(trx: Transaction, items: readonly ImportedItem[]): Promise<Known> {
+  const ids = items.flatMap((item) =>
+    item.kind === 'deploy' ? [item.deploy.id] : item.kind === 'outcome' ? [item.outcome.deployId] : [],
+  );
+  const wanted = [...new Set(ids)];
+  const known: Known = { deploys: new Map(), ended: new Set() };
+  for (let start = 0; start < wanted.length; start += CHUNK) {
+    const part = wanted.slice(start, start + CHUNK);
+    const deploys: { id: string; told_at: string }[] = await trx('deploys').select('id', 'told_at').whereIn('id', part);
+    for (const row of deploys) known.deploys.set(row.id, row.told_at);
+    const ended: { deploy_id: string }[] = await trx('deploy_outcomes').select('deploy_id').whereIn('deploy_id', part);
+    for (const row of ended) known.ended.add(row.deploy_id);
+  }
+  return known;
+}
+
+async function writeItem(
+  trx: Transaction,
+  item: ImportedItem,
+  state: { seq: number; known: Known; sayings: Set<string> },
+): Promise<boolean> {
+  const { seq, known } = state;
+  if (item.kind === 'deploy') {
+    const { deploy, source } = item;
+    if (known.deploys.has(deploy.id)) return false;
+    const toldAt = toIsoTime(deploy.startedAtMs);
+    await insertDeploy(trx, deploy, { seq, toldAt, source });
+    known.deploys.set(deploy.id, toldAt);
+    return true;
+  }
+  if (item.kind === 'outcome') {
+    const { outcome } = item;
+    const begun = known.deploys.get(outcome.deployId);
+    if (begun === undefined || known.ended.has(outcome.deployId)) return false;
+    const at = toIsoTime(outcome.atMs);
+    // A deploy is told before its end, whatever the clocks said.
+    await insertOutcome(trx, outcome, { seq, toldAt: at < begun ? begun : at });
+    known.ended.add(outcome.deployId);
+    return true;
+  }
+  const correction = { ...item.correction, seq };
+  const line = toSayingLine(correction) ?? '';
+  if (state.sayings.has(line)) return false;
+  await insertCorrection(trx, correction);
+  state.sayings.add(line);
+  return true;
+}
+
+const PAGE = 2_000;
+
+/** All that the memory is told, as lines, without what a person had forgotten; each chunk holds whole lines. */
+export async function* exportHistory(
+  db: Database,
+  input: { atMs: number; actor: string; program: string; cluster: string; service?: string },
+): AsyncGenerator<string> {
+  yield `${toExportHeader(input)}\n`;
+  const corrections = await listCorrections(db.knex);
+  const book = openCorrections(corrections);
+  const deploys = new Map<string, DeployFact>();
+  let after: { toldAt: string; seq: number } | undefined;
+  const { service } = input;
+  for (;;) {
+    const facts = await listFactsAsTold(db.knex, after, PAGE, (query) => {
+      if (service !== undefined) void query.where('deploys.service', service);
+    });
+    const lines = facts.flatMap((fact) => {
+      if (fact.kind === 'deploy') {
+        if (book.isForgotten(fact.deploy, fact.seq)) return [];
+        deploys.set(fact.deploy.id, fact.deploy);
+        return [toFactLine(fact)];
+      }
+      const deploy = deploys.get(fact.outcome.deployId);
+      if (deploy === undefined) return [];
+      deploys.delete(deploy.id);
+      const { weight: _weight, ...told } = book.toTold(deploy, fact.outcome, fact.seq);
+      return [toFactLine({ ...fact, outcome: told })];
+    });
+    if (lines.length > 0) yield `${lines.join('\n')}\n`;
+    if (facts.length < PAGE) break;
+    after = facts.at(-1);
+  }
+  const sayings = corrections.flatMap((one) => {
+    if (one.kind === 'import' || (service !== undefined && one.scope.service !== service)) return [];
+    // A note or pin may have been taken back since.
+    const isHeld =
+      (one.kind === 'note' && book.notes(one.scope).some(({ atMs, text }) => atMs === one.atMs && text === one.text)) ||
+      (one.kind === 'pin' && book.pins(one.scope).some(({ seq }) => seq === one.seq));
+    return isHeld ? [toSayingLine(one) ?? ''] : [];
+  });
+  if (sayings.length > 0) yield `${sayings.join('\n')}\n`;
+}
+
+export interface RemovedSubject {
+  scopes: Scope[];
+  deploys: number;
+  /** Occurrences whose files are to be deleted too. */
+  occurrences: { id: string; at: string }[];
+}
+
+/**
+ * Deletes everything that is stored about some scopes: deploys, outcomes, notes, pins, occurrences and unsent events. What stays
+ * is a mark that something was forgotten there, by which every running memory is rebuilt.
+ */
+export async function removeSubject(
+  db: Database,
+  input: { scopes: readonly Scope[]; actor: string; text: string; nowMs: number },
+  within?: Within<RemovedSubject>,
+): Promise<RemovedSubject> {
+  return await inTransaction(db, async (trx) => {
+    await lockJournal(trx);
+    const removed: RemovedSubject = { scopes: [...input.scopes], deploys: 0, occurrences: [] };
+    for (const scope of input.scopes) {
+      const where = toScopeColumns(scope);
+      const seq = await nextSeq(trx);
+      await trx('memory_corrections').where(where).delete();
+      const own = () => trx('deploys').select('id').where(where);
+      removed.occurrences.push(
+        ...((await trx('occurrences').select('id', 'at').where(where)) as { id: string; at: string }[]),
+      );
+      await trx('occurrences').where(where).delete();
+      await trx('event_outbox').whereIn('deploy_id', own()).delete();
+      await trx('deploy_outcomes').whereIn('deploy_id', own()).delete();
+      removed.deploys += await trx('deploys').where(where).delete();
+      const base = { seq, atMs: input.nowMs, actor: input.actor, text: input.text };
+      await insertCorrection(trx, { ...base, kind: 'forget', scope });
+    }
+    await within?.(trx, removed);
+    return removed;
+  });
+}
