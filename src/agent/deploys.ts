@@ -41,7 +41,7 @@ export async function recordDeploys(
       ticket: input.ticketId,
       actor: 'tiphys',
       startedAtMs: pushed.atMs,
-      strategy: plan.intent.advice.strategy === 'hold' ? 'direct' : plan.intent.advice.strategy,
+      strategy: plan.intent.strategies[service] ?? 'direct',
       size: own.length,
       ...(parsed?.tag === undefined ? {} : { version: parsed.tag }),
       ...(parsed?.digest === undefined ? {} : { digest: parsed.digest }),

@@ -15,7 +15,8 @@ import { savePlan, nextRevision } from '../ticket/plan-store.ts';
 import { askQuestion, listQuestions } from '../ticket/question-store.ts';
 import { findTicket, updateTicket } from '../ticket/ticket-store.ts';
 import type { Ticket } from '../ticket/ticket.ts';
-import { needsPreparation } from '../rollout/current.ts';
+import type { Strategy } from '../memory/facts.ts';
+import { findStrategy, needsPreparation } from '../rollout/current.ts';
 import type { PlanAdvice } from '../ticket/plan.ts';
 import { adviseOn } from './advice.ts';
 import type { AgentDeps, RunContext } from './deps.ts';
@@ -158,7 +159,13 @@ async function storePlan(
     attempt: state.attempt,
     revision,
     baseCommit: base,
-    intent: { summary: plan.summary, steps: plan.steps, assumptions: plan.assumptions, advice },
+    intent: {
+      summary: plan.summary,
+      steps: plan.steps,
+      assumptions: plan.assumptions,
+      advice,
+      strategies: toStrategies(services, facts),
+    },
     draft: null,
     review: null,
     createdAt: at,
@@ -168,6 +175,15 @@ async function storePlan(
     await updateTicket(deps.db.knex, ticket.id, { application: first }, at);
   }
   return { revision, isPreparation: preparation !== undefined };
+}
+
+function toStrategies(services: readonly string[], facts: RepositoryFacts): Record<string, Strategy> {
+  const entries = services.map((name) => {
+    const objects = facts.services.find(({ service }) => service === name)?.objects ?? [];
+    const current = findStrategy(objects);
+    return [name, current === 'canary' || current === 'blue_green' ? current : 'direct'] as const;
+  });
+  return Object.fromEntries(entries);
 }
 
 /** The plan that makes a service ready for a canary or a blue-green deploy of its new version, where it is not yet. */

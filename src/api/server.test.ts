@@ -53,6 +53,7 @@ async function withPlan(api: Api, ticket: Ticket): Promise<string> {
         careReasons: ['it failed lately'],
         settleSeconds: 30,
       },
+      strategies: {},
     },
     draft: {
       changes: [

@@ -61,9 +61,16 @@ export function createCoDeploys(): CoDeploys {
   };
 }
 
-/** Takes note of a failure. Only failures make pairs; how often two deployed together in peace is read off the timeline. */
-export function addFailure(pairs: CoDeploys, line: Timeline, row: number): void {
+/**
+ * Takes note of an end. Only failures make pairs; how often two deployed together in peace is read off the timeline. A
+ * success still counts against what is claimed already.
+ */
+export function addEnded(pairs: CoDeploys, line: Timeline, row: number, failed: boolean): void {
   const own = line.who[row] ?? 0;
+  if (!failed) {
+    if (pairs.patterns.has(own)) pairs.untested.add(own);
+    return;
+  }
   const beside = new Set<number>();
   servicesBeside(line, row, beside);
   if (beside.size === 0) return;
@@ -71,6 +78,16 @@ export function addFailure(pairs: CoDeploys, line: Timeline, row: number): void 
   pairs.failedTogether.set(own, counts);
   for (const other of beside) counts.set(other, (counts.get(other) ?? 0) + 1);
   pairs.untested.add(own);
+}
+
+/** What is claimed about a service, with the counts of this moment. Changes nothing. */
+export function claimsOf(pairs: CoDeploys, line: Timeline, service: string): ConfirmedPattern[] {
+  const own = line.ids.get(service);
+  const claimed = own === undefined ? undefined : pairs.patterns.get(own);
+  if (own === undefined || claimed === undefined || claimed.length === 0) return [];
+  const cases = toCases(line, own);
+  const kept = claimed.map((pattern) => line.ids.get(pattern.with) ?? -1);
+  return kept.map((other) => toPattern(line, cases, other, kept)).filter((pattern) => pattern !== undefined);
 }
 
 /** Tests again at most once a day; called when a deploy begins, so that it depends on the facts alone. */

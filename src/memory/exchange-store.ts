@@ -82,10 +82,10 @@ async function writeItem(
 ): Promise<boolean> {
   const { seq, known } = state;
   if (item.kind === 'deploy') {
-    const { deploy, source } = item;
+    const { deploy } = item;
     if (known.deploys.has(deploy.id)) return false;
     const toldAt = toIsoTime(deploy.startedAtMs);
-    await insertDeploy(trx, deploy, { seq, toldAt, source });
+    await insertDeploy(trx, deploy, { seq, toldAt });
     known.deploys.set(deploy.id, toldAt);
     return true;
   }
@@ -112,7 +112,7 @@ const PAGE = 2_000;
 /** All that the memory is told, as lines, without what a person had forgotten; each chunk holds whole lines. */
 export async function* exportHistory(
   db: Database,
-  input: { atMs: number; actor: string; program: string; cluster: string; service?: string },
+  input: { atMs: number; actor: string; source: string; service?: string },
 ): AsyncGenerator<string> {
   yield `${toExportHeader(input)}\n`;
   const corrections = await listCorrections(db.knex);
@@ -128,13 +128,13 @@ export async function* exportHistory(
       if (fact.kind === 'deploy') {
         if (book.isForgotten(fact.deploy, fact.seq)) return [];
         deploys.set(fact.deploy.id, fact.deploy);
-        return [toFactLine(fact)];
+        return [toFactLine(fact, input.source)];
       }
       const deploy = deploys.get(fact.outcome.deployId);
       if (deploy === undefined) return [];
       deploys.delete(deploy.id);
       const { weight: _weight, ...told } = book.toTold(deploy, fact.outcome, fact.seq);
-      return [toFactLine({ ...fact, outcome: told })];
+      return [toFactLine({ ...fact, outcome: told }, input.source)];
     });
     if (lines.length > 0) yield `${lines.join('\n')}\n`;
     if (facts.length < PAGE) break;

@@ -9,6 +9,9 @@ import type { DeployFact, OutcomeFact, Scope } from './facts.ts';
 // One JSON object a line: deploys and outcomes as histories for replay have them, with more fields, and what people said.
 // Every line tells where it came from, so that lines can be cut, joined and sent on.
 
+/** What this version writes and reads. */
+const FORMAT = 1;
+
 const time = z.iso.datetime({ offset: true });
 const name = z.string().min(1).max(256);
 const text = z.string().max(4_000).default('');
@@ -17,7 +20,7 @@ const pattern = z.object({ class: z.string().min(1).max(64), signature: z.string
 
 // Loose: histories come from many tools and carry more than is needed here.
 const lineSchema = z.discriminatedUnion('type', [
-  z.object({ type: z.literal('export'), format: z.literal('tiphys-memory/1') }),
+  z.object({ type: z.literal('header'), format: z.literal(FORMAT), source: z.string().max(128).optional() }),
   z.object({
     type: z.literal('deploy'),
     id: name,
@@ -33,7 +36,7 @@ const lineSchema = z.discriminatedUnion('type', [
     actor: name.optional(),
     strategy: z.enum(['direct', 'canary', 'blue_green']).optional(),
     size: z.number().int().nonnegative().max(1_000_000).optional(),
-    source: z.string().max(128).optional(),
+    origin: z.string().max(256).optional(),
   }),
   z.object({
     type: z.literal('outcome'),
@@ -61,7 +64,7 @@ type Line = z.infer<typeof lineSchema>;
 
 /** What an import is to write, in the order of the lines. */
 export type ImportedItem =
-  | { kind: 'deploy'; deploy: DeployFact; source: string }
+  | { kind: 'deploy'; deploy: DeployFact }
   | { kind: 'outcome'; outcome: OutcomeFact }
   | { kind: 'saying'; correction: Extract<Correction, { kind: 'note' | 'pin' }> };
 
@@ -96,7 +99,7 @@ export function parseImport(content: string, options: ImportOptions): ParsedImpo
     if (lines > MAX_LINES)
       throw new AppError('payload_too_large', `more than ${MAX_LINES} lines`, { hint: 'Bring it in by parts.' });
     const line = parseLine(raw, number);
-    if (line.type === 'export') continue;
+    if (line.type === 'header') continue;
     const atMs = Date.parse(line.at);
     // A minute for clocks that differ; what is told as of tomorrow would stand before everything observed until then.
     if (atMs > options.nowMs + 60_000) throw malformed(number, `at ${line.at} lies in the future`);
@@ -104,7 +107,7 @@ export function parseImport(content: string, options: ImportOptions): ParsedImpo
       const deploy = toDeployFact(line, atMs, options);
       if (startedAtMs.has(deploy.id)) throw malformed(number, `the deploy id ${line.id} was used before`);
       startedAtMs.set(deploy.id, atMs);
-      items.push({ kind: 'deploy', deploy, source: toSource(line.source, options.source) });
+      items.push({ kind: 'deploy', deploy });
     } else if (line.type === 'outcome') {
       const deployId = toId(line.id, options.source);
       if (atMs < (startedAtMs.get(deployId) ?? atMs))
@@ -145,11 +148,6 @@ function toId(id: string, source: string): string {
   return OWN_ID.test(id) && id.length <= 64 ? id : `imp_${sha256Hex(`${source}/${id}`).slice(0, 32)}`;
 }
 
-/** Where it was observed stays known over several imports. */
-function toSource(told: string | undefined, source: string): string {
-  return told === undefined || told === 'observed' || told === source ? source : `${source}/${told}`.slice(0, 256);
-}
-
 function toScope(line: z.infer<z.ZodObject<typeof scopeFields>>, { cluster }: ImportOptions): Scope {
   const { environment, service } = line;
   return { cluster: line.cluster ?? cluster, environment, namespace: line.namespace ?? environment, service };
@@ -175,6 +173,8 @@ function toDeployFact(
     ...(ticket === undefined ? {} : { ticket }),
     ...(actor === undefined ? {} : { actor }),
     ...(size === undefined ? {} : { size }),
+    // The first to have observed it stays known over several imports.
+    origin: line.origin ?? options.source,
   };
 }
 
@@ -204,23 +204,16 @@ function toSaying(
 }
 
 /** The first line of an export. Readers of histories pass over it. */
-export function toExportHeader(input: { atMs: number; actor: string; program: string; cluster: string }): string {
-  const { atMs, actor, program, cluster } = input;
-  return JSON.stringify({
-    type: 'export',
-    format: 'tiphys-memory/1',
-    exportedAt: toIsoTime(atMs),
-    exportedBy: actor,
-    program,
-    cluster,
-  });
+export function toExportHeader(input: { atMs: number; actor: string; source: string }): string {
+  const { atMs, actor, source } = input;
+  return JSON.stringify({ type: 'header', format: FORMAT, source, at: toIsoTime(atMs), actor });
 }
 
-export function toFactLine(fact: StoredFact): string {
+export function toFactLine(fact: StoredFact, source: string): string {
   if (fact.kind === 'deploy') {
     const { startedAtMs, ...rest } = fact.deploy;
     const { id, ...fields } = rest;
-    return JSON.stringify({ type: 'deploy', id, at: toIsoTime(startedAtMs), ...fields, source: fact.source });
+    return JSON.stringify({ type: 'deploy', id, at: toIsoTime(startedAtMs), origin: source, ...fields });
   }
   const { deployId, atMs, ...fields } = fact.outcome;
   return JSON.stringify({ type: 'outcome', id: deployId, at: toIsoTime(atMs), ...fields });

@@ -3,6 +3,9 @@ import { fromJson, toJson, toText } from '../database/dialect.ts';
 import { toIsoTime } from '../lib/clock.ts';
 import type { DeployFact, DeployOutcome, DeployRecord, OutcomeFact, Scope, Strategy } from './facts.ts';
 
+/** Where a deploy comes from that this installation watched itself. */
+const OBSERVED = 'observed';
+
 interface DeployRow {
   id: string;
   recorded_seq: number | string;
@@ -42,8 +45,6 @@ interface OutcomeRow {
 export interface StoredDeploy extends DeployRecord {
   seq: number;
   outcomeSeq?: number;
-  /** `observed`, or the name of the history it was imported from. */
-  source: string;
   /** Ids of deploys in the same cluster that were under way when it began. */
   concurrent: string[];
 }
@@ -55,7 +56,7 @@ export interface ToldPlace {
 }
 
 export type StoredFact = ToldPlace &
-  ({ kind: 'deploy'; deploy: DeployFact; source: string } | { kind: 'outcome'; outcome: OutcomeFact });
+  ({ kind: 'deploy'; deploy: DeployFact } | { kind: 'outcome'; outcome: OutcomeFact });
 
 /** The number the next fact or correction gets. The caller holds the journal lock. */
 export async function nextSeq(trx: Knex): Promise<number> {
@@ -77,18 +78,16 @@ export async function newestToldAt(knex: Knex): Promise<string | undefined> {
   return newest.sort().at(-1);
 }
 
-interface Recording extends ToldPlace {
-  source: string;
-  concurrent?: readonly string[];
-}
-
-export async function insertDeploy(trx: Knex.Transaction, fact: DeployFact, recording: Recording): Promise<void> {
-  const { seq, toldAt, source, concurrent } = recording;
+export async function insertDeploy(
+  trx: Knex.Transaction,
+  fact: DeployFact,
+  recording: ToldPlace & { concurrent?: readonly string[] },
+): Promise<void> {
+  const { seq, toldAt, concurrent } = recording;
   await trx('deploys').insert({
     ...toDeployColumns(fact),
     recorded_seq: seq,
     told_at: toldAt,
-    source,
     concurrent_json: concurrent === undefined ? null : toJson(concurrent),
   });
 }
@@ -185,7 +184,6 @@ export async function listDeploys(knex: Knex, query: DeployQuery): Promise<Store
     return {
       deploy: toDeployFact(row),
       seq: Number(row.recorded_seq),
-      source: row.source,
       concurrent: (fromJson(row.concurrent_json) as string[] | null) ?? [],
       ...(outcome === undefined ? {} : { outcome: toOutcomeFact(outcome), outcomeSeq: Number(outcome.recorded_seq) }),
     };
@@ -198,7 +196,7 @@ export function toScopeColumns({ cluster, environment, namespace, service }: Sco
 
 function toStoredDeployFact(row: DeployRow): StoredFact {
   const place = { seq: Number(row.recorded_seq), toldAt: row.told_at ?? row.started_at };
-  return { ...place, kind: 'deploy', deploy: toDeployFact(row), source: row.source };
+  return { ...place, kind: 'deploy', deploy: toDeployFact(row) };
 }
 
 function toStoredOutcomeFact(row: OutcomeRow): StoredFact {
@@ -225,6 +223,7 @@ function toDeployColumns(fact: DeployFact): Record<string, unknown> {
     started_at: toIsoTime(fact.startedAtMs),
     strategy: fact.strategy,
     size: fact.size ?? null,
+    source: fact.origin ?? OBSERVED,
   };
 }
 
@@ -244,6 +243,7 @@ function toDeployFact(row: DeployRow): DeployFact {
     ...(row.ticket_id === null ? {} : { ticket: row.ticket_id }),
     ...(row.actor === null ? {} : { actor: row.actor }),
     ...(row.size === null ? {} : { size: Number(row.size) }),
+    ...(row.source === OBSERVED ? {} : { origin: row.source }),
   };
 }
 

@@ -73,7 +73,7 @@ export function createMemoryKeeper(db: Database, options: KeeperOptions = {}): M
         if ((await trx('deploys').where({ id: fact.id }).first()) !== undefined) return;
         const place = await nextPlace(trx, fact.startedAtMs);
         const concurrent = await listConcurrent(trx, fact);
-        await insertDeploy(trx, fact, { ...place, source: 'observed', concurrent });
+        await insertDeploy(trx, fact, { ...place, concurrent });
       });
     },
     recordOutcome: async (fact) => {

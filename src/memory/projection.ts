@@ -1,7 +1,7 @@
 import { deserialize, serialize } from 'node:v8';
 import { AppError } from '../lib/errors.ts';
 import type { CoDeploys, ConfirmedPattern } from './co-deploy.ts';
-import { addFailure, companyOf, createCoDeploys, testIfDue } from './co-deploy.ts';
+import { addEnded, claimsOf, companyOf, createCoDeploys, testIfDue } from './co-deploy.ts';
 import type { EnvironmentModel, Forecast } from './estimator.ts';
 import { createEnvironmentModel, forecast, learnForecast } from './estimator.ts';
 import { toSignals } from './explain.ts';
@@ -135,6 +135,7 @@ export function createProjection(snapshot?: Uint8Array): Projection {
       const environment = getEnvironment(key);
       endDeploy(environment.timeline, found.row, fact.atMs, failed);
       if (failed === undefined) return true;
+      addEnded(environment.pairs, environment.timeline, found.row, failed);
       const { service } = record.deploy;
       advanceWindow(environment.hour, fact.atMs);
       // A busy environment always has some failures within the hour; only what is beyond its usual rate is company.
@@ -150,7 +151,6 @@ export function createProjection(snapshot?: Uint8Array): Projection {
       hearPair(environment.pairs.suspicions, environment.timeline, found.row, failed, usual, 1 / (1 + others));
       hearOutcome(environment.incident, fact.atMs, failed, made.opinions[2]);
       if (!failed) return true;
-      addFailure(environment.pairs, environment.timeline, found.row);
       const version = versionOf(record.deploy);
       if (version !== undefined) addVersionFailure(state, version);
       for (const window of [environment.hour, environment.sixHours, environment.day])
@@ -164,7 +164,7 @@ export function createProjection(snapshot?: Uint8Array): Projection {
     states: () => all.services.values(),
     patterns: (scope) => {
       const { timeline, pairs } = environmentOf(environmentKey(scope));
-      return pairs.patterns.get(timeline.ids.get(toPlaceKey(scope)) ?? -1) ?? [];
+      return claimsOf(pairs, timeline, toPlaceKey(scope));
     },
   };
 }

@@ -11,7 +11,7 @@ export interface Health {
 
 const ORDER: readonly HealthStatus[] = ['Healthy', 'Suspended', 'Progressing', 'Missing', 'Degraded', 'Unknown'];
 
-export function isWorse(a: HealthStatus, than: HealthStatus): boolean {
+function isWorse(a: HealthStatus, than: HealthStatus): boolean {
   return ORDER.indexOf(a) > ORDER.indexOf(than);
 }
 

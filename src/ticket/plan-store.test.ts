@@ -43,6 +43,7 @@ function createPlan(ticketId: string, revision: number, parts: Partial<StoredPla
         careReasons: [],
         settleSeconds: 5,
       },
+      strategies: {},
     },
     draft: null,
     review: null,

@@ -25,6 +25,8 @@ export interface PlanIntent {
   steps: PlannedStep[];
   assumptions: string[];
   advice: PlanAdvice;
+  /** How each service that is named rolls out, as it renders when the plan is made. */
+  strategies: Record<string, 'direct' | 'canary' | 'blue_green'>;
 }
 
 /** What the edits come to, made in a private work tree. */

@@ -1,7 +1,7 @@
-import { toObjectRef, toRefKey } from '../../manifest/object.ts';
+import { toObjectRef } from '../../manifest/object.ts';
 import type { ManifestObject, ObjectRef } from '../../manifest/object.ts';
 import type { Cluster } from '../cluster/cluster.ts';
-import { isBuiltInGroup, isClusterScoped, toKubectlName, toResourceName } from '../cluster/live-object.ts';
+import { isBuiltInGroup, isClusterScoped, toKubectlName } from '../cluster/live-object.ts';
 import type { LiveObject } from '../cluster/live-object.ts';
 import { isRecord, isSameJson, listAt, numberAt, recordAt, textAt, textsAt, valueAt } from '../json.ts';
 import { LAST_APPLIED_ANNOTATION, isModified, toPredicted } from './compare.ts';
@@ -166,13 +166,4 @@ function findImmutable(target: ManifestObject, live: LiveObject): string | undef
 
 function toGroupKind(ref: ObjectRef): string {
   return ref.group === '' ? ref.kind : `${ref.kind}.${ref.group}`;
-}
-
-/** `deployments.apps "web" not found`, as the API server says it. */
-export function toNotFoundMessage(ref: ObjectRef): string {
-  return `${toResourceName(ref)} "${ref.name}" not found`;
-}
-
-export function isSameRef(a: ObjectRef, b: ObjectRef): boolean {
-  return toRefKey(a) === toRefKey(b);
 }

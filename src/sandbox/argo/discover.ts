@@ -35,7 +35,7 @@ interface DiscoveryDeps {
   intervalMs: number;
 }
 
-export const DISCOVERED_LABEL = 'sandbox.tiphys.dev/discovered';
+const DISCOVERED_LABEL = 'sandbox.tiphys.dev/discovered';
 
 /** Applications appear with their folder and go, with everything they deployed, when it goes. */
 export function startDiscovery(deps: DiscoveryDeps, rule: AutoDiscover): Discovery {

@@ -1,4 +1,3 @@
-import { isCommitSha } from '../../lib/ids.ts';
 import type { ManifestObject } from '../../manifest/object.ts';
 import { listSources } from './application.ts';
 import type { Application, ApplicationSource, SyncOperation } from './application.ts';
@@ -89,9 +88,4 @@ export function toSourceFields(application: Application): {
 } {
   if ((application.spec.sources?.length ?? 0) > 0) return { sources: application.spec.sources ?? [] };
   return application.spec.source === undefined ? {} : { source: application.spec.source };
-}
-
-/** A revision that is not a commit id: what was asked for could not be resolved. */
-export function isUnresolved(revision: string | undefined): boolean {
-  return revision === undefined || !isCommitSha(revision);
 }

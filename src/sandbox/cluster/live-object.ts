@@ -65,21 +65,6 @@ export function isBuiltInGroup(group: string): boolean {
   return BUILT_IN_GROUPS.has(group);
 }
 
-const IRREGULAR_PLURALS: Record<string, string> = {
-  Ingress: 'ingresses',
-  NetworkPolicy: 'networkpolicies',
-  StorageClass: 'storageclasses',
-  IngressClass: 'ingressclasses',
-  PriorityClass: 'priorityclasses',
-  Endpoints: 'endpoints',
-};
-
-/** As the API server names a kind in messages: `deployments.apps`, `services`. */
-export function toResourceName(ref: Pick<ObjectRef, 'group' | 'kind'>): string {
-  const plural = IRREGULAR_PLURALS[ref.kind] ?? `${ref.kind.toLowerCase()}s`;
-  return ref.group === '' ? plural : `${plural}.${ref.group}`;
-}
-
 /** As kubectl names an object in messages: `deployment.apps/web`, `service/web`. */
 export function toKubectlName(ref: ObjectRef): string {
   const kind = ref.kind.toLowerCase();

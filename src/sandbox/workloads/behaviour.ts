@@ -5,7 +5,7 @@ import type { Container } from './pod-spec.ts';
 export type Behaviour = 'healthy' | 'slow' | 'crash' | 'oom' | 'pull_failure' | 'flapping' | 'never_ready';
 
 /** Annotations of a pod template that steer the simulation. Everything else about a pod is as in a cluster. */
-export const BEHAVIOUR_ANNOTATION = 'sandbox.tiphys.dev/behaviour';
+const BEHAVIOUR_ANNOTATION = 'sandbox.tiphys.dev/behaviour';
 export const EXIT_CODE_ANNOTATION = 'sandbox.tiphys.dev/exit-code';
 /** Lines a crashing container prints before it ends, instead of the built-in ones. */
 export const LOG_TAIL_ANNOTATION = 'sandbox.tiphys.dev/log-tail';

@@ -18,7 +18,7 @@ const MARKS = {
   },
 } as const;
 
-export function toMarks(owner: Pick<LiveObject, 'kind'>): (typeof MARKS)[keyof typeof MARKS] {
+function toMarks(owner: Pick<LiveObject, 'kind'>): (typeof MARKS)[keyof typeof MARKS] {
   return owner.kind === 'Rollout' ? MARKS.Rollout : MARKS.Deployment;
 }
 
