@@ -1,11 +1,12 @@
 import { hostname } from 'node:os';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { processEnvironment } from './config/environment.ts';
+import { dropModelTracing, processEnvironment } from './config/environment.ts';
 import type { Config } from './config/schema.ts';
 import type { LoadedConfig } from './config/load.ts';
 import { createCheckpointer } from './agent/checkpointer.ts';
 import type { AgentDeps } from './agent/deps.ts';
+import { createDraftCache } from './agent/draft.ts';
 import { createAgentGraph } from './agent/graph.ts';
 import { createServer } from './api/server.ts';
 import { createArgoClient, type ArgoClient } from './argocd/http.ts';
@@ -54,6 +55,7 @@ export interface App {
  * @throws AppError where something needed cannot be reached or opened; what was started by then is stopped again.
  */
 export async function startApp(loaded: LoadedConfig): Promise<App> {
+  dropModelTracing();
   const closers: (() => Promise<void> | void)[] = [];
   const close = async () => {
     for (let closer = closers.pop(); closer !== undefined; closer = closers.pop()) await closer();
@@ -132,6 +134,7 @@ async function assemble(loaded: LoadedConfig, closers: (() => Promise<void> | vo
     redactor,
     repo,
     synth,
+    drafts: createDraftCache(32),
     argo,
     watch,
     planner: pickPlanner(config, { repo, argo, memory, cluster, redactor, clock, logger }),

@@ -36,8 +36,8 @@ export async function readHistory(path: string): Promise<HistoryEvent[]> {
 }
 
 /** Tells the history to the memory and to every peer, each asked before the outcome is read. */
-export function runHistory(events: readonly HistoryEvent[]): HistoryRun {
-  const memory = createDeployMemory();
+export function runHistory(events: readonly HistoryEvent[], ignoredSignals: readonly string[] = []): HistoryRun {
+  const memory = createDeployMemory({ ignoredSignals });
   const peers = createPeers();
   const open = new Map<string, { fact: DeployFact; said: number[] }>();
   const deploys: ScoredDeploy[] = [];

@@ -13,7 +13,7 @@ const HOUR_MS = 3_600_000;
 const scopeOf = ({ environment, namespace, service }: DeployFact) => `${environment}/${namespace}/${service}`;
 
 /** The rate of failure of everything known so far. */
-export function createBaseRatePeer(perEnvironment: boolean): Peer {
+function createBaseRatePeer(perEnvironment: boolean): Peer {
   const counts = new Map<string, { deploys: number; failures: number }>();
   const of = (fact: DeployFact) => {
     const key = perEnvironment ? fact.environment : '';
@@ -35,12 +35,12 @@ export function createBaseRatePeer(perEnvironment: boolean): Peer {
   };
 }
 
-export function createConstantPeer(name: string, probability: number): Peer {
+function createConstantPeer(name: string, probability: number): Peer {
   return { name, threshold: 0.5, predict: () => probability, learn: () => undefined };
 }
 
 /** An exponentially weighted mean of a service's outcomes, the usual home-made risk figure. */
-export function createEwmaPeer(threshold: number | undefined): Peer {
+function createEwmaPeer(threshold: number | undefined): Peer {
   const means = new Map<string, number>();
   return {
     name: threshold === undefined ? 'outcome EWMA by costs' : `outcome EWMA > ${threshold}`,
@@ -54,7 +54,7 @@ export function createEwmaPeer(threshold: number | undefined): Peer {
 }
 
 /** How often the service failed so far, shrunk a little. */
-export function createFrequencyPeer(): Peer {
+function createFrequencyPeer(): Peer {
   const counts = new Map<string, { deploys: number; failures: number }>();
   return {
     name: 'plain frequency',
@@ -74,7 +74,7 @@ export function createFrequencyPeer(): Peer {
  * The rule of the tool this memory follows, as its code has it: an edge of 0.5 at the first failure of a service, drawn
  * to 0.8 by three tenths at each further one, lowered by nothing but time (2 % an hour), gone below 0.05; canary above 0.15.
  */
-export function createNopeaPeer(): Peer {
+function createNopeaPeer(): Peer {
   const edges = new Map<string, { weight: number; atHour: number }>();
   const weightAt = (key: string, atMs: number) => {
     const edge = edges.get(key);

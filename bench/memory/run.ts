@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { createDeployMemory } from '../../src/memory/memory.ts';
+import { FEATURES } from '../../src/memory/features.ts';
 import { COST_REGIMES, createScorer } from '../../src/memory/scoring.ts';
 import type { HistoryRun, ScoredDeploy } from './history.ts';
 import { bootstrap, costRatio, lossRatio, readHistory, runHistory, topShare } from './history.ts';
@@ -11,8 +12,11 @@ import { EDGE_SEEDS, REGRET_SEEDS, countNullClaims, findEdges, measureRegret } f
 import { createWorld } from './worlds.ts';
 
 const HISTORIES = join(import.meta.dirname, '../../../shared/data/deploy-history');
+const HISTORY_NAMES = ['govuk-2022-2024', 'govuk-promotions-2023-2024'];
 const SECTIONS = ['edges', 'null', 'regret', 'harmless', 'history', 'ladder'] as const;
-type Section = (typeof SECTIONS)[number];
+/** Takes several minutes, so it runs only when it is named. */
+const SIGNALS = 'signals';
+type Section = (typeof SECTIONS)[number] | typeof SIGNALS;
 
 /**
  * Measures the deploy memory. Arguments name sections (all without any); `--sizes 1000,100000` sets the rungs of the
@@ -21,7 +25,7 @@ type Section = (typeof SECTIONS)[number];
 export async function run(args: string[]): Promise<void> {
   const sizesAt = args.indexOf('--sizes');
   const sizes = (sizesAt < 0 ? '1000,100000,1000000' : (args[sizesAt + 1] ?? '')).split(',').map(Number);
-  const named = args.filter((arg): arg is Section => SECTIONS.some((section) => section === arg));
+  const named = args.filter((arg): arg is Section => [...SECTIONS, SIGNALS].some((section) => section === arg));
   const wanted = new Set<Section>(named.length === 0 ? SECTIONS : named);
   if (wanted.has('edges')) benchEdges();
   if (wanted.has('null')) benchNullClaims();
@@ -29,6 +33,7 @@ export async function run(args: string[]): Promise<void> {
   if (wanted.has('harmless')) benchHarmless();
   if (wanted.has('history')) await benchHistories();
   if (wanted.has('ladder')) benchLadder(sizes);
+  if (wanted.has(SIGNALS)) await benchSignals();
 }
 
 function benchEdges(): void {
@@ -129,7 +134,7 @@ function scoreNull(seed: number, options: NullOptions) {
 }
 
 async function benchHistories(): Promise<void> {
-  for (const name of ['govuk-2022-2024', 'govuk-promotions-2023-2024']) {
+  for (const name of HISTORY_NAMES) {
     const path = join(HISTORIES, `${name}.jsonl.gz`);
     title(`Real history ${name}: figure [90 % of histories resampled by day]`);
     if (!existsSync(path)) {
@@ -153,6 +158,32 @@ async function benchHistories(): Promise<void> {
       replay.deploys.filter(({ day }) => day >= middle),
     );
     showCalibration(replay.deploys);
+  }
+}
+
+/** What each signal is worth: how much the loss grows when it alone is left out. */
+async function benchSignals(): Promise<void> {
+  const signals = [...new Set(FEATURES.map(({ signal }) => signal))];
+  for (const name of HISTORY_NAMES) {
+    const path = join(HISTORIES, `${name}.jsonl.gz`);
+    title(
+      `Worth of each signal on ${name}: log loss / base rate per environment without it, and the growth in thousandths`,
+    );
+    if (!existsSync(path)) {
+      console.log(`  SKIPPED: ${path} is not there.`);
+      continue;
+    }
+    const events = await readHistory(path);
+    const measure = (ignored: readonly string[]) => {
+      const { names, deploys } = runHistory(events, ignored);
+      return lossRatio(deploys, 0, names.indexOf('base rate per environment'));
+    };
+    const full = measure([]);
+    line('all signals', full.toFixed(4));
+    for (const signal of signals) {
+      const without = measure([signal]);
+      line(`without ${signal}`, `${without.toFixed(4)}  ${((without - full) * 1000).toFixed(1)}`);
+    }
   }
 }
 

@@ -12,6 +12,7 @@ import type { FreezeWindow } from '../policy/freeze-window.ts';
 import type { PolicySettings } from '../policy/settings.ts';
 import type { InfraRepo } from '../repo/infra-repo.ts';
 import type { Journal } from '../ticket/event-store.ts';
+import type { DraftCache } from './draft.ts';
 import type { TicketEventBody } from '../ticket/event.ts';
 import type { ObservationBudgets } from '../argocd/observation.ts';
 import type { Watch } from '../argocd/watch.ts';
@@ -26,6 +27,7 @@ export interface AgentDeps {
   redactor: Redactor;
   repo: InfraRepo;
   synth: Synth;
+  drafts: DraftCache;
   argo: ArgoClient;
   watch: Pick<Watch, 'hints'>;
   planner: Planner;

@@ -1,6 +1,6 @@
 import { applyEdit, type EditOutcome } from '../cdk8s/edit.ts';
 import { AppError } from '../lib/errors.ts';
-import type { CommitSha } from '../lib/ids.ts';
+import { canonicalJson, type CommitSha } from '../lib/ids.ts';
 import { diffRendered } from '../manifest/diff.ts';
 import type { ObjectChange } from '../manifest/object.ts';
 import type { RenderedFile } from '../manifest/rendered.ts';
@@ -38,6 +38,15 @@ export interface AppliedPlan {
   summaries: string[];
   /** Whether any file differs from the base. */
   isEmpty: boolean;
+  /** The files each step that changed something wrote, in order; null where a step was not made of files we know. */
+  written: WrittenStep[] | null;
+}
+
+interface WrittenStep {
+  index: number;
+  summary: string;
+  /** Null removes the file. */
+  files: ReadonlyMap<string, string | null>;
 }
 
 export type DraftOutcome =
@@ -47,6 +56,47 @@ export type DraftOutcome =
 
 /** Told after each step that changed something, with the work tree as the step left it. */
 export type AfterStep = (index: number, step: PlannedStep, summary: string) => Promise<void>;
+
+/**
+ * Drafts of the last tickets, by base commit and steps. The same steps on the same base give the same files, so checks and
+ * push need not render what the draft rendered; where a draft is no longer here they do.
+ */
+export interface DraftCache {
+  find(base: string, steps: readonly PlannedStep[]): AppliedPlan | undefined;
+  keep(base: string, steps: readonly PlannedStep[], applied: AppliedPlan): void;
+}
+
+export function createDraftCache(maxDrafts: number): DraftCache {
+  const drafts = new Map<string, AppliedPlan>();
+  const toKey = (base: string, steps: readonly PlannedStep[]) => `${base} ${canonicalJson(steps)}`;
+  return {
+    find: (base, steps) => drafts.get(toKey(base, steps)),
+    keep: (base, steps, applied) => {
+      drafts.set(toKey(base, steps), applied);
+      for (const key of drafts.keys()) {
+        if (drafts.size <= maxDrafts) break;
+        drafts.delete(key);
+      }
+    },
+  };
+}
+
+/** Writes a draft's files step by step into a work tree of the same base, as `applyPlan` did. */
+export async function replayPlan(
+  workTree: WorkTree,
+  steps: readonly PlannedStep[],
+  written: readonly WrittenStep[],
+  afterStep: AfterStep,
+): Promise<void> {
+  for (const { index, summary, files } of written) {
+    for (const [path, content] of files) {
+      if (content === null) await workTree.remove(path);
+      else await workTree.write(path, content);
+    }
+    const step = steps[index];
+    if (step !== undefined) await afterStep(index, step, summary);
+  }
+}
 
 /**
  * Applies the steps to the work tree, source and rendered files both. Touches nothing outside it. Steps that
@@ -63,8 +113,10 @@ export async function applyPlan(
   const before = await readRendered(workTree, outputDir);
   const touched = new Map<string, string | undefined>();
   const summaries: string[] = [];
+  let written: WrittenStep[] | null = [];
   for (const [index, step] of steps.entries()) {
-    const result = await applyStep(deps, workTree, step, { touched, outputDir });
+    const files = new Map<string, string | null>();
+    const result = await applyStep(deps, workTree, step, { touched, outputDir, files });
     if (result.kind === 'failed') return { kind: 'step_failed', step: index, outcome: result.outcome };
     summaries.push(result.summary);
     if (result.kind === 'unchanged') continue;
@@ -75,8 +127,9 @@ export async function applyPlan(
         const where = rendered.location === undefined ? '' : ` (${rendered.location.file}:${rendered.location.line})`;
         return { kind: 'synth_failed', step: index, message: `${rendered.message}${where}` };
       }
-      await writeRendered(workTree, outputDir, rendered.files);
+      await writeRendered(workTree, outputDir, rendered.files, files);
     }
+    written = step.kind === 'rollback' ? null : (written?.concat({ index, summary: result.summary, files }) ?? null);
     await afterStep(index, step, result.summary);
   }
   const after = await readRendered(workTree, outputDir);
@@ -95,7 +148,15 @@ export async function applyPlan(
     sourceFiles,
     summaries,
     isEmpty: isSame(before, after) && touched.size === 0,
+    written,
   };
+}
+
+interface StepRecord {
+  /** Source files any step touched, with their text before the first. */
+  touched: Map<string, string | undefined>;
+  /** What this step wrote. */
+  files: Map<string, string | null>;
 }
 
 type StepResult =
@@ -107,14 +168,14 @@ async function applyStep(
   deps: DraftDeps,
   workTree: WorkTree,
   step: PlannedStep,
-  { touched, outputDir }: { touched: Map<string, string | undefined>; outputDir: string },
+  { touched, outputDir, files }: StepRecord & { outputDir: string },
 ): Promise<StepResult> {
   switch (step.kind) {
     case 'edit': {
       const outcome = await applyEdit(workTree.dir, step.edit);
       if (outcome.kind === 'unchanged') return { kind: 'unchanged', summary: outcome.reason };
       if (outcome.kind !== 'edited') return { kind: 'failed', outcome };
-      await writeFiles(workTree, outcome.files, touched);
+      await writeFiles(workTree, outcome.files, { touched, files });
       return { kind: 'changed', summary: outcome.summary, render: true };
     }
     case 'edit_source': {
@@ -124,7 +185,7 @@ async function applyStep(
           return { kind: 'failed', outcome: { kind: 'unsupported', reason: verdict.reason, hint: verdict.hint } };
         }
       }
-      await writeFiles(workTree, step.files, touched);
+      await writeFiles(workTree, step.files, { touched, files });
       return { kind: 'changed', summary: `${step.files.length} files written`, render: true };
     }
     case 'rollback':
@@ -190,10 +251,11 @@ async function findLastChange(deps: DraftDeps, base: CommitSha, folder: string):
 
 async function writeFiles(
   workTree: WorkTree,
-  files: readonly { path: string; content: string | null }[],
-  touched: Map<string, string | undefined>,
+  changes: readonly { path: string; content: string | null }[],
+  { touched, files }: StepRecord,
 ): Promise<void> {
-  for (const file of files) {
+  for (const file of changes) {
+    files.set(file.path, file.content);
     if (!touched.has(file.path)) touched.set(file.path, await workTree.read(file.path));
     if (file.content === null) await workTree.remove(file.path);
     else await workTree.write(file.path, file.content);
@@ -201,14 +263,24 @@ async function writeFiles(
 }
 
 /** Makes the rendered folder what synth wrote, nothing more: a file of a removed object must not stay behind. */
-async function writeRendered(workTree: WorkTree, outputDir: string, files: readonly RenderedFile[]): Promise<void> {
-  const wanted = new Map(files.map((file) => [file.path, file.content]));
+async function writeRendered(
+  workTree: WorkTree,
+  outputDir: string,
+  rendered: readonly RenderedFile[],
+  files: Map<string, string | null>,
+): Promise<void> {
+  const wanted = new Map(rendered.map((file) => [file.path, file.content]));
   for (const old of await readRendered(workTree, outputDir)) {
     const content = wanted.get(old.path);
-    if (content === undefined) await workTree.remove(old.path);
-    else if (content === old.content) wanted.delete(old.path);
+    if (content === undefined) {
+      files.set(old.path, null);
+      await workTree.remove(old.path);
+    } else if (content === old.content) wanted.delete(old.path);
   }
-  for (const [path, content] of wanted) await workTree.write(path, content);
+  for (const [path, content] of wanted) {
+    files.set(path, content);
+    await workTree.write(path, content);
+  }
 }
 
 function isSame(before: readonly RenderedFile[], after: readonly RenderedFile[]): boolean {

@@ -98,6 +98,7 @@ async function keepDraft(
       ending: { status: 'resolved', code: 'already_so', sentence, commits: [], reverted: false, revertCommits: [] },
     };
   }
+  deps.drafts.keep(plan.baseCommit, plan.intent.steps, outcome);
   const { changes } = outcome;
   const draft = {
     changes,

@@ -4,6 +4,7 @@ import { toIsoTime } from '../lib/clock.ts';
 import { AppError } from '../lib/errors.ts';
 import type { CommitSha } from '../lib/ids.ts';
 import type { PlannedStep } from '../model/planning.ts';
+import type { WorkTree } from '../repo/work-tree.ts';
 import type { PushOutcome } from '../repo/push.ts';
 import { bookEffect, settleEffect } from '../ticket/effect-store.ts';
 import type { TicketEventBody } from '../ticket/event.ts';
@@ -12,7 +13,7 @@ import { nextRevision, savePlan } from '../ticket/plan-store.ts';
 import { toDifferenceHash, type StoredPlan } from '../ticket/plan.ts';
 import type { AgentDeps, RunContext } from './deps.ts';
 import { recordDeploys } from './deploys.ts';
-import { applyPlan, toDraftDeps, type AppliedPlan } from './draft.ts';
+import { applyPlan, replayPlan, toDraftDeps, type AfterStep, type AppliedPlan, type DraftOutcome } from './draft.ts';
 import { getPlan } from './executor.ts';
 import { toApplicationKey } from '../argocd/application.ts';
 import { checkWanted } from './run-context.ts';
@@ -109,25 +110,21 @@ async function makeChange(
     async (workTree): Promise<MadeOutcome> => {
       const commits: CommitSha[] = [];
       const events: TicketEventBody[] = [];
-      const outcome = await applyPlan(
-        toDraftDeps(deps),
-        workTree,
-        plan.intent.steps,
-        context.signal,
-        async (index, step) => {
-          const sha = await workTree.commit({
-            message: toMessage(step, plan),
-            trailers: { [TICKET_TRAILER]: plan.ticketId, [STEP_TRAILER]: String(index + 1), [CHANGE_TRAILER]: key },
-          });
-          if (sha === undefined) return;
-          commits.push(sha);
-          const files = await repo.changedPaths((commits.at(-2) ?? base) as CommitSha, sha);
-          events.push({
-            type: 'commit',
-            data: { sha, subject: toSubject(step.title), step: index + 1, purpose: 'change', files: files.length },
-          });
-        },
-      );
+      const { steps } = plan.intent;
+      const commitStep: AfterStep = async (index, step) => {
+        const sha = await workTree.commit({
+          message: toMessage(step, plan),
+          trailers: { [TICKET_TRAILER]: plan.ticketId, [STEP_TRAILER]: String(index + 1), [CHANGE_TRAILER]: key },
+        });
+        if (sha === undefined) return;
+        commits.push(sha);
+        const files = await repo.changedPaths((commits.at(-2) ?? base) as CommitSha, sha);
+        events.push({
+          type: 'commit',
+          data: { sha, subject: toSubject(step.title), step: index + 1, purpose: 'change', files: files.length },
+        });
+      };
+      const outcome = await makeAgain(deps, workTree, { base, steps }, context, commitStep);
       if (outcome.kind !== 'applied') return { kind: 'differs' };
       if (toDifferenceHash(outcome.changes) !== plan.draft?.differenceHash) return { kind: 'differs' };
       const refusal = await checkAgain(deps, plan, outcome);
@@ -138,6 +135,22 @@ async function makeChange(
     },
     context.signal,
   );
+}
+
+/** The draft's own files where the base is still the draft's; the steps applied anew where it is not. */
+async function makeAgain(
+  deps: AgentDeps,
+  workTree: WorkTree,
+  plan: { base: CommitSha; steps: readonly PlannedStep[] },
+  context: RunContext,
+  commitStep: AfterStep,
+): Promise<DraftOutcome> {
+  const draft = deps.drafts.find(plan.base, plan.steps);
+  if (draft === undefined || draft.written === null) {
+    return await applyPlan(toDraftDeps(deps), workTree, plan.steps, context.signal, commitStep);
+  }
+  await replayPlan(workTree, plan.steps, draft.written, commitStep);
+  return draft;
 }
 
 /** What was approved is checked once more where it will be pushed: the base, the rules or the hour may be others now. */

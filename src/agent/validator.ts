@@ -54,6 +54,8 @@ interface Rendered {
 
 /** The checks read whole objects, Secrets included, which are never stored: so they are rendered once more. */
 async function renderAgain(deps: AgentDeps, plan: StoredPlan, context: RunContext): Promise<Rendered> {
+  const draft = deps.drafts.find(plan.baseCommit, plan.intent.steps);
+  if (draft !== undefined) return toRendered(draft);
   return await deps.repo.withWorkTree(
     plan.baseCommit as CommitSha,
     `${plan.ticketId}-check`,

@@ -40,7 +40,11 @@ export function createProgram(host: Host): Command {
     .command('init')
     .description('write a cdk8s infrastructure repository to start from')
     .argument('<folder>', 'an empty or missing folder')
-    .action(async (folder: string) => await (await import('./init.ts')).runInit(folder));
+    .option('--force', 'add what is missing to a folder that holds something; nothing there is overwritten')
+    .action(
+      async (folder: string, options: { force?: boolean }) =>
+        await (await import('./init.ts')).runInit(folder, { force: options.force === true }),
+    );
   program
     .command('migrate')
     .description('bring the database up to date')

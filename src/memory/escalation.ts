@@ -15,7 +15,7 @@ export interface EscalationRules {
   ineffectiveWindowMs: number;
 }
 
-export const DEFAULT_ESCALATION_RULES: EscalationRules = {
+const DEFAULT_ESCALATION_RULES: EscalationRules = {
   maxSameFix: 2,
   sameFixWindowMs: 14 * 24 * HOUR_MS,
   holdAbove: 0.7,

@@ -41,11 +41,16 @@ export function createEnvironmentModel(): EnvironmentModel {
  * How likely a deploy fails: a systemic part that spares nobody, beside a part of the service's own. The own part has four
  * opinions (the environment's rate, the service's rate, the signals, and the signals with what deploys beside it), trusted by how well each foretold before.
  */
-export function forecast(model: EnvironmentModel, seen: Observation, atMs: number): Forecast {
+export function forecast(
+  model: EnvironmentModel,
+  seen: Observation,
+  atMs: number,
+  ignored?: ReadonlySet<string>,
+): Forecast {
   const base = forecastBase(model.base);
   const own = base.rate - base.systemic;
   const offset = toLogit(own);
-  const features = toFeatures(seen, atMs, base.rate);
+  const features = toFeatures(seen, atMs, base.rate, ignored);
   const score = scoreOf(model.logistic, features);
   const variance = Math.max(0, varianceOf(model.logistic, features, new Float64Array(features.length)));
   const either = (probability: number) => 1 - (1 - probability) * (1 - base.systemic);

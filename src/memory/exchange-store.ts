@@ -3,10 +3,18 @@ import type { Database } from '../database/open.ts';
 import { inTransaction, type Transaction } from '../database/transaction.ts';
 import { toIsoTime } from '../lib/clock.ts';
 import { insertCorrection, listCorrections } from './correction-store.ts';
-import { openCorrections } from './corrections.ts';
+import { openCorrections, type Correction } from './corrections.ts';
 import { toExportHeader, toFactLine, toSayingLine, type ImportedItem, type ParsedImport } from './exchange.ts';
-import { insertDeploy, insertOutcome, listFactsAsTold, nextSeq, toScopeColumns } from './fact-store.ts';
-import type { DeployFact, Scope } from './facts.ts';
+import {
+  insertDeploys,
+  insertOutcomes,
+  listFactsAsTold,
+  nextSeq,
+  toScopeColumns,
+  type PlacedDeploy,
+  type PlacedOutcome,
+} from './fact-store.ts';
+import type { DeployFact, OutcomeFact, Scope } from './facts.ts';
 import type { Within } from './memory-store.ts';
 
 export interface ImportCounts {
@@ -32,19 +40,28 @@ export async function importHistory(
     const counts: ImportCounts = { lines: input.lines, deploys: 0, outcomes: 0, sayings: 0, skipped: 0 };
     const known = await findKnown(trx, input.items);
     const sayings = new Set((await listCorrections(trx)).flatMap((one) => toSayingLine(one) ?? []));
+    const deploys: PlacedDeploy[] = [];
+    const outcomes: PlacedOutcome[] = [];
     let seq = await nextSeq(trx);
     for (const item of input.items) {
-      if (!(await writeItem(trx, item, { seq, known, sayings }))) {
-        counts.skipped += 1;
-        continue;
-      }
-      seq += 1;
-      counts[item.kind === 'deploy' ? 'deploys' : item.kind === 'outcome' ? 'outcomes' : 'sayings'] += 1;
+      const isNew =
+        item.kind === 'deploy'
+          ? placeDeploy(item.deploy, seq, known, deploys)
+          : item.kind === 'outcome'
+            ? placeOutcome(item.outcome, seq, known, outcomes)
+            : await writeSaying(trx, { ...item.correction, seq }, sayings);
+      if (isNew) seq += 1;
+      else counts.skipped += 1;
     }
+    await insertDeploys(trx, deploys);
+    await insertOutcomes(trx, outcomes);
+    counts.deploys = deploys.length;
+    counts.outcomes = outcomes.length;
+    counts.sayings = input.items.length - counts.skipped - deploys.length - outcomes.length;
     if (counts.deploys + counts.outcomes > 0) {
-      const { lines, deploys, outcomes } = counts;
       const base = { seq, atMs: input.nowMs, actor: input.actor, text: input.source };
-      await insertCorrection(trx, { ...base, kind: 'import', lines, deploys, outcomes });
+      const told = { lines: input.lines, deploys: deploys.length, outcomes: outcomes.length };
+      await insertCorrection(trx, { ...base, kind: 'import', ...told });
     }
     await within?.(trx, counts);
     return counts;
@@ -75,35 +92,29 @@ async function findKnown(trx: Transaction, items: readonly ImportedItem[]): Prom
   return known;
 }
 
-async function writeItem(
-  trx: Transaction,
-  item: ImportedItem,
-  state: { seq: number; known: Known; sayings: Set<string> },
-): Promise<boolean> {
-  const { seq, known } = state;
-  if (item.kind === 'deploy') {
-    const { deploy } = item;
-    if (known.deploys.has(deploy.id)) return false;
-    const toldAt = toIsoTime(deploy.startedAtMs);
-    await insertDeploy(trx, deploy, { seq, toldAt });
-    known.deploys.set(deploy.id, toldAt);
-    return true;
-  }
-  if (item.kind === 'outcome') {
-    const { outcome } = item;
-    const begun = known.deploys.get(outcome.deployId);
-    if (begun === undefined || known.ended.has(outcome.deployId)) return false;
-    const at = toIsoTime(outcome.atMs);
-    // A deploy is told before its end, whatever the clocks said.
-    await insertOutcome(trx, outcome, { seq, toldAt: at < begun ? begun : at });
-    known.ended.add(outcome.deployId);
-    return true;
-  }
-  const correction = { ...item.correction, seq };
+function placeDeploy(deploy: DeployFact, seq: number, known: Known, placed: PlacedDeploy[]): boolean {
+  if (known.deploys.has(deploy.id)) return false;
+  const toldAt = toIsoTime(deploy.startedAtMs);
+  placed.push({ deploy, seq, toldAt });
+  known.deploys.set(deploy.id, toldAt);
+  return true;
+}
+
+function placeOutcome(outcome: OutcomeFact, seq: number, known: Known, placed: PlacedOutcome[]): boolean {
+  const begun = known.deploys.get(outcome.deployId);
+  if (begun === undefined || known.ended.has(outcome.deployId)) return false;
+  const at = toIsoTime(outcome.atMs);
+  // A deploy is told before its end, whatever the clocks said.
+  placed.push({ outcome, seq, toldAt: at < begun ? begun : at });
+  known.ended.add(outcome.deployId);
+  return true;
+}
+
+async function writeSaying(trx: Transaction, correction: Correction, known: Set<string>): Promise<boolean> {
   const line = toSayingLine(correction) ?? '';
-  if (state.sayings.has(line)) return false;
+  if (known.has(line)) return false;
   await insertCorrection(trx, correction);
-  state.sayings.add(line);
+  known.add(line);
   return true;
 }
 

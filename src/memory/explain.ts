@@ -124,7 +124,7 @@ function capital(text: string): string {
 }
 
 /** `40 minutes`, `5 hours`, `12 days`. */
-export function formatAge(ms: number): string {
+function formatAge(ms: number): string {
   const minutes = Math.max(1, Math.round(ms / 60_000));
   if (minutes < 120) return count(minutes, 'minute');
   const hours = Math.round(minutes / 60);

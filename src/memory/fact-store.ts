@@ -78,22 +78,38 @@ export async function newestToldAt(knex: Knex): Promise<string | undefined> {
   return newest.sort().at(-1);
 }
 
-export async function insertDeploy(
-  trx: Knex.Transaction,
-  fact: DeployFact,
-  recording: ToldPlace & { concurrent?: readonly string[] },
-): Promise<void> {
-  const { seq, toldAt, concurrent } = recording;
-  await trx('deploys').insert({
-    ...toDeployColumns(fact),
+export interface PlacedDeploy extends ToldPlace {
+  deploy: DeployFact;
+  concurrent?: readonly string[];
+}
+
+export interface PlacedOutcome extends ToldPlace {
+  outcome: OutcomeFact;
+}
+
+// SQLite takes 32,766 values in one statement.
+const ROWS_PER_INSERT = 500;
+
+export async function insertDeploys(trx: Knex.Transaction, placed: readonly PlacedDeploy[]): Promise<void> {
+  const rows = placed.map(({ deploy, seq, toldAt, concurrent }) => ({
+    ...toDeployColumns(deploy),
     recorded_seq: seq,
     told_at: toldAt,
     concurrent_json: concurrent === undefined ? null : toJson(concurrent),
-  });
+  }));
+  for (let start = 0; start < rows.length; start += ROWS_PER_INSERT)
+    await trx('deploys').insert(rows.slice(start, start + ROWS_PER_INSERT));
 }
 
-export async function insertOutcome(trx: Knex.Transaction, fact: OutcomeFact, place: ToldPlace): Promise<void> {
-  await trx('deploy_outcomes').insert({ ...toOutcomeColumns(fact), recorded_seq: place.seq, told_at: place.toldAt });
+/** Their deploys must be there already. */
+export async function insertOutcomes(trx: Knex.Transaction, placed: readonly PlacedOutcome[]): Promise<void> {
+  const rows = placed.map(({ outcome, seq, toldAt }) => ({
+    ...toOutcomeColumns(outcome),
+    recorded_seq: seq,
+    told_at: toldAt,
+  }));
+  for (let start = 0; start < rows.length; start += ROWS_PER_INSERT)
+    await trx('deploy_outcomes').insert(rows.slice(start, start + ROWS_PER_INSERT));
 }
 
 const STALE_MS = 24 * 3_600_000;

@@ -198,10 +198,18 @@ export const FEATURES: readonly Feature[] = [
   { name: 'stateful', signal: 'stateful', mean: 0.2, sd: 0.3, value: ({ seen }) => flag(seen.stateful) },
 ];
 
-export function toFeatures(seen: Observation, atMs: number, rate: number): Float64Array {
+/** @param ignored signals that count for nothing, by name */
+export function toFeatures(
+  seen: Observation,
+  atMs: number,
+  rate: number,
+  ignored: ReadonlySet<string> = new Set(),
+): Float64Array {
   const input = { seen, atMs, rate };
   const features = new Float64Array(FEATURES.length);
-  for (let index = 0; index < FEATURES.length; index += 1) features[index] = FEATURES[index]?.value(input) ?? 0;
+  FEATURES.forEach((feature, index) => {
+    if (ignored.size === 0 || !ignored.has(feature.signal)) features[index] = feature.value(input);
+  });
   return features;
 }
 

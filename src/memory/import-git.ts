@@ -119,7 +119,7 @@ export function* importGitHistory(
       yield toOutcome(before.id, nowMs, back && nowMs - before.atMs >= SLIP_MS ? 'rolled_back' : 'healthy');
     }
     if (!versions.includes(version)) versions.push(version);
-    const id = commit.sha.slice(0, 12);
+    const id = commit.sha;
     open.set(key, { id, sha: commit.sha, subject: commit.subject, key, atMs: nowMs, version });
     yield {
       type: 'deploy',

@@ -7,8 +7,8 @@ import { createCorrectedMemory, type CorrectedMemory, type Fact, type RecalledMe
 import { insertCorrection, listCorrections } from './correction-store.ts';
 import { changesThePast, type Correction } from './corrections.ts';
 import {
-  insertDeploy,
-  insertOutcome,
+  insertDeploys,
+  insertOutcomes,
   listConcurrent,
   listDeploys,
   listFactsAsTold,
@@ -73,7 +73,7 @@ export function createMemoryKeeper(db: Database, options: KeeperOptions = {}): M
         if ((await trx('deploys').where({ id: fact.id }).first()) !== undefined) return;
         const place = await nextPlace(trx, fact.startedAtMs);
         const concurrent = await listConcurrent(trx, fact);
-        await insertDeploy(trx, fact, { ...place, concurrent });
+        await insertDeploys(trx, [{ deploy: fact, ...place, concurrent }]);
       });
     },
     recordOutcome: async (fact) => {
@@ -82,7 +82,7 @@ export function createMemoryKeeper(db: Database, options: KeeperOptions = {}): M
         const [known] = await listDeploys(trx, { ids: [fact.deployId], limit: 1 });
         // A person may have deleted the deploy while it was under way.
         if (known === undefined || known.outcome !== undefined) return;
-        await insertOutcome(trx, fact, await nextPlace(trx, fact.atMs));
+        await insertOutcomes(trx, [{ outcome: fact, ...(await nextPlace(trx, fact.atMs)) }]);
         await options.onOutcome?.(trx, { deploy: known.deploy, outcome: fact });
       });
     },

@@ -37,13 +37,18 @@ export interface DeployMemory {
   snapshot(): Uint8Array;
 }
 
-/**
- * @param options.snapshot what `snapshot` gave before
- * @throws AppError `invalid_input` when the snapshot is of another version; rebuild from the facts then
- */
-export function createDeployMemory(options: { costs?: CostTable; snapshot?: Uint8Array } = {}): DeployMemory {
+export interface MemoryOptions {
+  costs?: CostTable;
+  /** What `snapshot` gave before. */
+  snapshot?: Uint8Array;
+  /** Names of signals that count for nothing; facts told before and after the change of this list must be told anew. */
+  ignoredSignals?: readonly string[];
+}
+
+/** @throws AppError `invalid_input` when the snapshot is of another version; rebuild from the facts then */
+export function createDeployMemory(options: MemoryOptions = {}): DeployMemory {
   const costs = options.costs ?? {};
-  const projection = createProjection(options.snapshot);
+  const projection = createProjection(options.snapshot, new Set(options.ignoredSignals));
 
   const assess = (input: RiskInput): RiskAssessment => {
     const { made, signals, state } = projection.assess(input);

@@ -68,8 +68,11 @@ export interface Projection {
   patterns(scope: Scope): ConfirmedPattern[];
 }
 
-/** @param snapshot what an earlier `snapshot` gave; without it nothing is remembered yet */
-export function createProjection(snapshot?: Uint8Array): Projection {
+/**
+ * @param snapshot what an earlier `snapshot` gave; without it nothing is remembered yet
+ * @param ignored signals that count for nothing, by name
+ */
+export function createProjection(snapshot?: Uint8Array, ignored: ReadonlySet<string> = new Set()): Projection {
   const all: ProjectionState = snapshot === undefined ? createProjectionState() : readSnapshot(snapshot);
   const siblings = new Map<string, ServiceState[]>();
   for (const state of all.services.values()) {
@@ -106,14 +109,14 @@ export function createProjection(snapshot?: Uint8Array): Projection {
   return {
     assess: (input) => {
       const { environment, seen } = look(input);
-      const made = forecast(environment.model, seen, input.atMs);
+      const made = forecast(environment.model, seen, input.atMs, ignored);
       return { made, signals: toSignals(environment.model, made, seen, input), state: seen.state };
     },
     addDeploy: (fact) => {
       const { timeline, pairs } = getEnvironment(environmentKey(fact));
       testIfDue(pairs, timeline, fact.startedAtMs);
       const { environment, seen } = look(toRiskInput(fact));
-      const made = forecast(environment.model, seen, fact.startedAtMs);
+      const made = forecast(environment.model, seen, fact.startedAtMs, ignored);
       const state = getState(fact);
       const record: DeployRecord = { deploy: fact };
       const row = beginDeploy(timeline, toPlaceKey(fact), fact.startedAtMs);

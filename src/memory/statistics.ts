@@ -25,7 +25,7 @@ export function logGamma(x: number): number {
   return (x + 0.5) * Math.log(base) - base + Math.log((2.506628274631 * sum) / x);
 }
 
-export function logBeta(a: number, b: number): number {
+function logBeta(a: number, b: number): number {
   return logGamma(a) + logGamma(b) - logGamma(a + b);
 }
 

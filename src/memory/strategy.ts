@@ -31,7 +31,7 @@ const DEFAULT_COSTS: EnvironmentCosts = {
 /** To go back to direct the advantage must be this clear; a service on the border would otherwise flip at every deploy. */
 const LEAVE_FACTOR = 0.7;
 
-export function costsOf(table: CostTable, environment: string): EnvironmentCosts {
+function costsOf(table: CostTable, environment: string): EnvironmentCosts {
   return { ...DEFAULT_COSTS, ...table['*'], ...table[environment] };
 }
 

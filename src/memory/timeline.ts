@@ -1,5 +1,5 @@
 /** A deploy counts as under way for at most this long: an outcome may be told days later. */
-export const MAX_UNDER_WAY_MS = 30 * 60_000;
+const MAX_UNDER_WAY_MS = 30 * 60_000;
 
 const OPEN = 0;
 const HEALTHY = 1;

@@ -2,7 +2,7 @@ import { Command } from '@langchain/langgraph';
 import type { AgentGraph } from '../agent/graph.ts';
 import { toConfigurable } from '../agent/run-context.ts';
 import type { RunContext } from '../agent/deps.ts';
-import { GRAPH_VERSION, type AgentStateValue, type Decision } from '../agent/state.ts';
+import { GRAPH_VERSION, type AgentStateValue, type AgentUpdate, type Decision } from '../agent/state.ts';
 import { inTransaction } from '../database/transaction.ts';
 import type { Database } from '../database/open.ts';
 import { toIsoTime, type Clock } from '../lib/clock.ts';
@@ -59,7 +59,9 @@ export async function runTicket(deps: RunDeps, ticket: Ticket, lease: Lease, sig
       await advance(deps, lease, { to: status, code: 'continued', reason: `continued at the ${next}` });
     input = null;
   }
-  if (input !== null || before.next.length > 0 || before.tasks.length > 0) await follow(deps, lease, input, config);
+  if (input !== null || before.next.length > 0 || before.tasks.length > 0) {
+    await follow(deps, lease, { input, state: before.values as AgentStateValue }, config);
+  }
   await settle(deps, lease, config);
 }
 
@@ -79,20 +81,22 @@ type GraphConfig = { configurable: Record<string, unknown>; recursionLimit: numb
 async function follow(
   deps: RunDeps,
   lease: Lease,
-  input: Parameters<AgentGraph['stream']>[0],
+  from: { input: Parameters<AgentGraph['stream']>[0]; state: AgentStateValue },
   config: GraphConfig,
 ): Promise<void> {
-  const stream = await deps.graph.stream(input, { ...config, streamMode: ['updates', 'values'] });
-  let finished: string | undefined;
+  const stream = await deps.graph.stream(from.input, { ...config, streamMode: ['updates', 'values'] });
+  let { state } = from;
   for await (const [mode, chunk] of stream) {
-    if (mode === 'updates') {
-      finished = Object.keys(chunk).find(isNodeName);
+    if (mode === 'values') {
+      state = chunk as AgentStateValue;
       continue;
     }
-    if (finished === undefined || !isNodeName(finished)) continue;
-    const status = statusAfter(finished, chunk as AgentStateValue);
-    const node = finished;
-    finished = undefined;
+    // The values that follow are not waited for: there are none after a node that changed nothing. Every channel is
+    // replaced by what a node writes, so the update on top of the state is the new state.
+    const node = Object.keys(chunk).find(isNodeName);
+    if (node === undefined) continue;
+    state = { ...state, ...(chunk as Partial<Record<string, AgentUpdate>>)[node] };
+    const status = statusAfter(node, state);
     await markProgress(deps.db.knex, lease);
     if (status !== null) await advance(deps, lease, { to: status, code: `after_${node}`, reason: REASONS[status] });
   }

@@ -125,6 +125,8 @@ describeOnDatabases('the runner', (database) => {
       const id = await world.open();
       await world.reach(id, 'resolved');
       expect(await world.statuses(id)).toEqual(['draft', 'planning', 'executing', 'observing', 'resolved']);
+      const codes = (await world.events(id)).flatMap((event) => (event.type === 'status' ? [event.data.code] : []));
+      expect(codes).toEqual(['created', 'started', 'after_validator', 'after_pusher', 'live']);
     });
 
     it('through a question, with the answer in hand', async () => {
@@ -198,10 +200,10 @@ describeOnDatabases('the runner', (database) => {
   });
 
   describe('faults', () => {
-    it('that may pass are tried again after a growing wait, from the node that failed', async () => {
+    it('that may pass are tried again after a growing wait', async () => {
       let fails = 2;
       const world = await createWorld(() => ({
-        executor: () => {
+        planner: () => {
           if (fails-- > 0) throw new AppError('git_unavailable', `no route for ${SECRET}`);
           return {};
         },
@@ -222,8 +224,7 @@ describeOnDatabases('the runner', (database) => {
         await world.clock.advance(waitMs);
       }
       await world.reach(id, 'resolved');
-      expect(world.runs.filter((node) => node === 'planner')).toHaveLength(1);
-      expect(world.runs.filter((node) => node === 'executor')).toHaveLength(3);
+      expect(world.runs.filter((node) => node === 'planner')).toHaveLength(3);
       expect(JSON.stringify(await world.events(id))).not.toContain(SECRET);
     });
 
@@ -315,6 +316,23 @@ describeOnDatabases('the runner', (database) => {
       await eventually(() => expect(runner.active()).toBe(0));
       expect(await world.tickets.get(id)).toMatchObject({ status: 'cancelled' });
       expect(world.runs).not.toContain('resolver');
+    });
+
+    it('stop, from another process, also the node that began before the runner knew', async () => {
+      const stopped = createGate();
+      const world = await createWorld((inner) => ({
+        pusher: async (state) => {
+          await inner.tickets.pause(state.ticketId, PERSON);
+          return { pushed: PUSHED };
+        },
+        observer: async (_state, context) => await untilUnwanted(context).finally(stopped.open),
+      }));
+      const { runner } = world.start();
+      const id = await world.open();
+      await stopped.opened;
+      await eventually(() => expect(runner.active()).toBe(0));
+      expect(await world.tickets.get(id)).toMatchObject({ status: 'paused' });
+      expect(await world.errors(id)).toEqual([]);
     });
 
     it('stop a push that another process is about to make', async () => {

@@ -68,6 +68,8 @@ export function createRunner(options: RunnerOptions): Runner {
       release = await onFault(lease, controller.signal, error);
     } finally {
       clearInterval(heartbeat);
+      // The graph runs ahead of the moves that follow it: where a move failed, a node may be at work still.
+      controller.abort(new AppError('aborted', 'the run is over'));
       await releaseLease(db.knex, lease, release).catch((error: unknown) =>
         logger.warn({ error: toErrorMessage(error) }, 'lease could not be released'),
       );

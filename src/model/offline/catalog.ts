@@ -10,6 +10,8 @@ export interface Service {
   workloads: Workload[];
   configMaps: { name: string; data: Record<string, string> }[];
   hosts: string[];
+  /** Workloads whose number of replicas an autoscaler decides. */
+  autoscaled: string[];
 }
 
 /** What a word in a ticket may stand for. */
@@ -36,7 +38,9 @@ export function createCatalog(facts: RepositoryFacts): Catalog {
   const put = (level: number, name: string, target: NamedTarget) => {
     const map = levels[level];
     if (map === undefined || name === '') return;
-    map.set(toKey(name), [...(map.get(toKey(name)) ?? []), target]);
+    const before = map.get(toKey(name)) ?? [];
+    if (before.some((other) => other.service === target.service && other.workload === target.workload)) return;
+    map.set(toKey(name), [...before, target]);
   };
   for (const service of services) {
     put(0, service.name, { service });
@@ -91,6 +95,9 @@ function toService({ service, environment, objects }: ServiceFacts): Service {
         return Array.isArray(rules) ? rules.map((rule) => String(findField(rule, 'host') ?? '')) : [];
       })
       .filter((host) => host !== ''),
+    autoscaled: objects
+      .filter(({ kind }) => kind === 'HorizontalPodAutoscaler' || kind === 'ScaledObject')
+      .map((object) => String(findField(object, 'spec', 'scaleTargetRef', 'name') ?? '')),
   };
 }
 

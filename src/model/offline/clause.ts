@@ -94,7 +94,7 @@ function toLongClause(tokens: readonly Token[], source: string): Clause {
 }
 
 /** Shortened to one line, for quoting the ticket back. */
-export function toExcerpt(text: string): string {
+function toExcerpt(text: string): string {
   const line = text.replace(/\s+/gu, ' ').trim();
   return line.length > 160 ? `${line.slice(0, 157)}...` : line;
 }

@@ -167,7 +167,6 @@ export const REASON_CUES = words('because since due so cause cuz whereas althoug
 
 /** Mean all services of the repository. */
 export const EVERYTHING = words('everything everyone all every each');
-export const PRONOUNS = words('it its them they that this one both');
 
 export const ENVIRONMENT_WORDS: Readonly<Record<string, string>> = {
   production: 'production',

@@ -101,7 +101,7 @@ function askVersion(service: string, current: string, said: string | undefined, 
 }
 
 /** The version, tag or image an answer names. */
-export function findVersionIn(answer: string): string | undefined {
+function findVersionIn(answer: string): string | undefined {
   const words = answer
     .split(/[\s,"'`]+/u)
     .filter((word) => word !== '')

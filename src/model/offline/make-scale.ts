@@ -24,6 +24,10 @@ export function makeScale(
     desk.refuse(`${name} is a ${workload.kind}, which has no number of replicas to set.`);
     return;
   }
+  if (workload !== undefined && target.service.autoscaled.includes(workload.name)) {
+    desk.refuse(`An autoscaler decides how many replicas ${name} has; a number set here would not last.`);
+    return;
+  }
   const present = workload === undefined ? undefined : (workload.replicas ?? 1);
   const replicas = toReplicas(name, change ?? askReplicas(name, present, desk), present, desk);
   if (replicas === undefined) return;

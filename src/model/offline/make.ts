@@ -65,7 +65,7 @@ export function makeSteps(request: Request, target: NamedTarget, bench: Bench): 
   }
 }
 
-export function toInvestigation(service: string, text: string) {
+function toInvestigation(service: string, text: string) {
   return {
     kind: 'investigate' as const,
     service,

@@ -171,7 +171,7 @@ function markAt(words: readonly Word[], at: number): void {
 }
 
 /** As a service is named: lower case, dashes, at most 63 characters. */
-export function toServiceName(text: string): string {
+function toServiceName(text: string): string {
   return text
     .toLowerCase()
     .replace(/[^a-z0-9]+/gu, '-')

@@ -145,7 +145,7 @@ function toNewServices(requests: readonly Request[], scope: Scope): Map<string, 
 }
 
 function toPlannedService(name: string): Service {
-  return { name, environment: '', workloads: [], configMaps: [], hosts: [] };
+  return { name, environment: '', workloads: [], configMaps: [], hosts: [], autoscaled: [] };
 }
 
 // What is not part of making a service: its resources, routes and configuration keys are steps after it.

@@ -184,7 +184,7 @@ function askService(request: Request, { catalog, desk }: Scope): NamedTarget[] |
 }
 
 /** The one service an answer names, alone or within a short sentence. */
-export function findExactly(answer: string, catalog: Catalog): NamedTarget | undefined {
+function findExactly(answer: string, catalog: Catalog): NamedTarget | undefined {
   const whole = catalog.findByName(answer.replace(/[.!]$/u, ''));
   if (whole.length === 1) return whole[0];
   const words = answer.split(/[\s,.;:!?"'`]+/u).filter((word) => word !== '');

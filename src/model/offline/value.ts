@@ -34,8 +34,6 @@ export type Value = { at: number } & (
   | { kind: 'stateful' }
 );
 
-export type ValueKind = Value['kind'];
-
 /** The next word that may be read, skipping words such as "the" and what readers pass as `skip`. */
 export function nextIndex(words: readonly Word[], from: number, skip: RegExp): number {
   let at = from;

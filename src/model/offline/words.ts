@@ -49,7 +49,7 @@ function markMentions(words: Word[], catalog: Catalog): void {
 }
 
 /** A possessive is the name itself. */
-export function bareName(lower: string): string {
+function bareName(lower: string): string {
   return lower.replace(/'s?$/u, '');
 }
 
@@ -128,6 +128,7 @@ function standsAsVerb(words: readonly Word[], at: number, entry: VerbEntry): boo
     (DETERMINERS.has(previous) || /^(?:of|for|with|after|before|strategy)$/u.test(previous))
   )
     return false;
+  if (entry.base === 'release' && words[at + 1]?.lower === 'of') return false;
   if (SUBJECTS.test(previous)) {
     // "can someone restart it" asks; "someone restarted it" tells.
     if (words.slice(0, at).some((word) => /^(?:can|could|would|will|may|should|must|shall|let)$/u.test(word.lower)))

@@ -120,6 +120,15 @@ describe('fault knobs', () => {
     expect((await listed()).items).toHaveLength(1);
   });
 
+  it('a refresh is not answered by an older write that the lister sees late', async () => {
+    await start();
+    const commit = await test.push({ 'app/map.yaml': toYaml(toConfigMap('settings', 'two')) });
+    test.sandbox.faults.set({ listerLagMs: 10_000 });
+    const patch = JSON.stringify({ metadata: { labels: { seen: 'yes' } } });
+    await test.call('PATCH', '/api/v1/applications/app', { project: 'default', patchType: 'merge', patch });
+    expect((await test.refresh('app')).status.sync.revision).toBe(commit);
+  });
+
   it('storms of conflicts and failures, as many as asked for', async () => {
     await start();
     test.sandbox.faults.set({ conflicts: 2, unavailable: 0 });
