@@ -116,7 +116,8 @@ async function assemble(loaded: LoadedConfig, closers: (() => Promise<void> | vo
     protectedNamespaces: config.policy.protectedNamespaces,
   });
   const rollouts = createRolloutProbe(
-    config.rollouts.controller,
+    // The stand-in acts on Rollouts, whether or not one is there yet.
+    embedded === undefined ? config.rollouts.controller : 'installed',
     async () =>
       (await argo.listApplications()).flatMap((one) => [
         ...one.status.resources.map(toResourceKind),

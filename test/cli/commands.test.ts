@@ -19,7 +19,7 @@ describe('tiphys', () => {
     const cwd = await makeHome();
     const help = await runTiphys(['--help'], { cwd });
     expect(help).toMatchObject({ exitCode: 0, stderr: '' });
-    for (const command of ['serve', 'demo', 'sandbox', 'init <folder>', 'migrate', 'config'])
+    for (const command of ['serve', 'demo', 'sandbox', 'init', 'migrate', 'config'])
       expect(help.stdout).toMatch(new RegExp(`^ {2}${command}( |$)`, 'm'));
     const { version } = JSON.parse(await readFile(new URL('../../package.json', import.meta.url), 'utf8')) as {
       version: string;

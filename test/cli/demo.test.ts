@@ -1,31 +1,43 @@
 import { existsSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { ExecResult } from '../../src/lib/exec.ts';
 import { ticketEventSchema } from '../../src/ticket/event.ts';
 import { git } from '../support/git-run.ts';
-import { makeTempDir } from '../support/open-repo.ts';
 import { runTiphys } from '../support/tiphys-process.ts';
 
 /** The settings of whoever runs it, which a demo must not follow. */
 const CALLERS = { TIPHYS_SERVER_PORT: '1', TIPHYS_GIT_REPO_URL: '/nowhere', TIPHYS_LLM_PROVIDER: 'openai' };
+const TIMEOUT_MS = 240_000;
 
-describe('tiphys demo', () => {
-  it('with --json prints events and a summary, one a line and nothing else, and what it says can be looked up', async () => {
-    const cwd = await makeTempDir();
-    const tmp = await makeTempDir();
-    const result = await runTiphys(['demo', '--json', '--keep'], {
-      cwd,
-      env: { ...CALLERS, TMPDIR: tmp },
-      timeoutMs: 170_000,
-    });
-    expect(result.stderr).toBe('');
-    expect(result.exitCode).toBe(0);
-    expect(result.stdout.endsWith('\n')).toBe(true);
-    const lines = result.stdout.trimEnd().split('\n');
-    const objects = lines.map((line) => JSON.parse(line) as Record<string, unknown>);
-    const summary = objects.at(-1) ?? {};
-    expect(summary).toMatchObject({
+let tmp: string;
+let json: ExecResult;
+let plain: ExecResult;
+
+beforeAll(async () => {
+  tmp = await mkdtemp(join(tmpdir(), 'tiphys-test-demo-'));
+  const options = { cwd: tmp, env: { ...CALLERS, TMPDIR: tmp }, timeoutMs: TIMEOUT_MS - 10_000 };
+  [json, plain] = await Promise.all([
+    runTiphys(['demo', '--json', '--keep'], options),
+    runTiphys(['demo'], options),
+  ]);
+}, TIMEOUT_MS);
+afterAll(async () => {
+  await rm(tmp, { recursive: true, force: true, maxRetries: 3 });
+});
+
+describe('tiphys demo --json --keep', () => {
+  it('prints events and then a summary, one object a line and nothing else', () => {
+    expect(json).toMatchObject({ stderr: '', exitCode: 0 });
+    expect(json.stdout.endsWith('}\n')).toBe(true);
+    const objects = json.stdout.trimEnd().split('\n').map((line) => JSON.parse(line) as unknown);
+    const events = objects.slice(0, -1).map((object) => ticketEventSchema.parse(object));
+    expect(events.map(({ id }) => id)).toEqual(events.map((_, index) => (events[0]?.id ?? 0) + index));
+    const statuses = events.flatMap((event) => (event.type === 'status' ? [event.data.to] : []));
+    expect(statuses.filter((to) => ['resolved', 'failed'].includes(to))).toEqual(['resolved', 'failed', 'resolved']);
+    expect(objects.at(-1)).toMatchObject({
       type: 'summary',
       resolved: 2,
       failed: 1,
@@ -34,31 +46,37 @@ describe('tiphys demo', () => {
       database: expect.stringContaining(tmp) as string,
       elapsedMs: expect.any(Number) as number,
     });
-    const events = objects.slice(0, -1).map((object) => ticketEventSchema.parse(object));
-    expect(events.map(({ id }) => id)).toEqual(events.map(({ id }) => id).toSorted((a, b) => a - b));
-    const ends = events.flatMap((event) => (event.type === 'status' ? [event.data.to] : []));
-    expect(ends.filter((to) => ['resolved', 'failed'].includes(to))).toEqual(['resolved', 'failed', 'resolved']);
-
-    const repository = String(summary['repository']);
-    onTestFinished(() => rm(dirname(dirname(repository)), { recursive: true, force: true }));
-    expect(existsSync(String(summary['database']))).toBe(true);
-    const log = await git(repository, ['log', '--format=%(trailers:key=Tiphys-Ticket,valueonly,separator=)', 'main']);
-    const tickets = log.split('\n').filter((line) => line !== '');
-    expect(new Set(tickets).size).toBe(3);
-    expect(tickets).toHaveLength(4);
   });
 
-  it('prints plain text where no terminal is attached, and leaves nothing behind', async () => {
-    const cwd = await makeTempDir();
-    const tmp = await makeTempDir();
-    const result = await runTiphys(['demo'], { cwd, env: { TMPDIR: tmp }, timeoutMs: 170_000 });
-    expect(result.stderr).toBe('');
-    expect(result.exitCode).toBe(0);
+  it('keeps the repository and the database it names, and they hold what it says', async () => {
+    const summary = JSON.parse(json.stdout.trimEnd().split('\n').at(-1) ?? '') as Record<string, string>;
+    expect(existsSync(summary['database'] ?? '')).toBe(true);
+    const log = await git(summary['repository'] ?? '', [
+      'log',
+      '--format=%H %(trailers:key=Tiphys-Ticket,valueonly,separator=)%x09%(trailers:key=Tiphys-Step,valueonly,separator=)',
+      'refs/heads/main',
+    ]);
+    const rows = log.trim().split('\n').map((line) => line.split(/[ \t]/));
+    expect(rows[0]?.[0]).toBe(summary['head']);
+    expect(rows).toHaveLength(Number(summary['commits']));
+    // Newest first; below them stands the commit the repository began with.
+    expect(rows.map(([, , step]) => step)).toEqual(['1', 'revert', '1', '1', '']);
+    expect(rows[1]?.[1]).toBe(rows[2]?.[1]);
+    expect(new Set(rows.slice(0, -1).map(([, ticket]) => ticket)).size).toBe(3);
+  });
+});
+
+describe('tiphys demo', () => {
+  it('prints plain text where no terminal is attached', () => {
+    expect(plain).toMatchObject({ stderr: '', exitCode: 0 });
     // eslint-disable-next-line no-control-regex
-    expect(result.stdout).not.toMatch(/[\x00-\x09\x0b-\x1f\x7f]/);
-    expect(result.stdout).toMatch(/2 resolved, 1 failed, 1 reverted in git/);
-    expect(result.stdout).toContain('Tiphys-Ticket');
-    const folder = /everything happens in (\S+)/.exec(result.stdout)?.[1] ?? '';
+    expect(plain.stdout).not.toMatch(/[\x00-\x09\x0b-\x1f\x7f]/);
+    expect(plain.stdout).toMatch(/2 resolved, 1 failed, 1 reverted in git/);
+    expect(plain.stdout).toContain('Tiphys-Ticket');
+  });
+
+  it('leaves nothing behind', () => {
+    const folder = /everything happens in (\S+)/.exec(plain.stdout)?.[1] ?? '';
     expect(folder).toContain(tmp);
     expect(existsSync(folder)).toBe(false);
   });

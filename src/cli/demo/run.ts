@@ -117,6 +117,7 @@ function toConfig(dir: string, embedded: Embedded) {
       git: { repoUrl: embedded.repository },
       argocd: { server: embedded.url, token: embedded.token },
       log: { level: 'error' },
+      rollouts: { controller: 'installed' },
       observation: {
         pollSeconds: 1,
         earlyFailureSeconds: 2,
