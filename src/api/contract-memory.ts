@@ -21,8 +21,8 @@ export const serviceParamsSchema = z.strictObject({ service: name() });
 export const placeQuerySchema = z.strictObject(place);
 export const historyQuerySchema = placeQuerySchema.extend({
   limit: z.coerce.number().int().min(1).max(500).default(50),
-  /** Only deploys that began before this time. */
-  before: z.iso.datetime().optional(),
+  /** `nextCursor` of the page before. */
+  cursor: z.string().max(200).optional(),
 });
 export const graphQuerySchema = z.strictObject({ format: z.enum(['json', 'dot', 'svg']).default('json') });
 export const explainParamsSchema = z.strictObject({
@@ -46,7 +46,12 @@ export const forgetSchema = z
   .strictObject({ ...subject, fingerprint: pattern.optional(), text: reason })
   .meta({ id: 'Forget' });
 export const weakenSchema = z
-  .strictObject({ ...subject, fingerprint: pattern.optional(), factor: z.number().min(0).max(1).default(0.5), text: reason })
+  .strictObject({
+    ...subject,
+    fingerprint: pattern.optional(),
+    factor: z.number().min(0).max(1).default(0.5),
+    text: reason,
+  })
   .meta({ id: 'Weaken' });
 export const noteSchema = z.strictObject({ ...subject, text: someWords(4_000) }).meta({ id: 'NoteOnService' });
 export const overrideSchema = z
@@ -135,9 +140,7 @@ export const contextSchema = z
       /** In units of one failed deploy. */
       expectedCosts: z.record(z.string(), z.number()),
     }),
-    override: z
-      .object({ strategy: z.string(), by: z.string(), at: z.string(), text: z.string() })
-      .nullable(),
+    override: z.object({ strategy: z.string(), by: z.string(), at: z.string(), text: z.string() }).nullable(),
     pinned: z.array(
       z.object({
         class: z.string(),
@@ -182,7 +185,7 @@ const deploySchema = scopeSchema.extend({
     .nullable(),
 });
 export const historySchema = z
-  .object({ scope: scopeSchema, items: z.array(deploySchema), nextBefore: z.string().nullable() })
+  .object({ scope: scopeSchema, items: z.array(deploySchema), nextCursor: z.string().nullable() })
   .meta({ id: 'DeployHistory' });
 export type HistoryView = z.infer<typeof historySchema>;
 export type DeployView = HistoryView['items'][number];
@@ -226,9 +229,7 @@ export const explainSchema = z
       }),
     ),
     /** The harm the change itself can do, from the rendered difference. */
-    changeRisk: z
-      .object({ level: z.string(), score: z.number(), reasons: z.array(z.string()) })
-      .nullable(),
+    changeRisk: z.object({ level: z.string(), score: z.number(), reasons: z.array(z.string()) }).nullable(),
     deploys: z.array(deploySchema),
     occurrences: z.array(z.record(z.string(), z.unknown())),
   })

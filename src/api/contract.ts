@@ -18,8 +18,8 @@ const someWords = (max: number) => words(max).trim().min(1);
 const line = (max: number) =>
   someWords(max).refine((text) => !/[\p{Cc}\u2028\u2029]/u.test(text), 'must be one line of text');
 
-export const prioritySchema = z.enum(PRIORITIES);
-export const statusSchema = z.enum(TICKET_STATUSES);
+const prioritySchema = z.enum(PRIORITIES);
+const statusSchema = z.enum(TICKET_STATUSES);
 
 export const createTicketSchema = z
   .strictObject({
@@ -173,6 +173,17 @@ export const listAuditSchema = z.strictObject({
   after: z.coerce.number().int().min(0).default(0),
   limit: z.coerce.number().int().min(1).max(5_000).default(1_000),
 });
+export const auditVerdictSchema = z
+  .object({
+    kind: z.enum(['intact', 'broken']),
+    /** How many entries were checked; null where the chain is broken. */
+    entries: z.number().nullable(),
+    head: z.string().nullable(),
+    /** The first entry that does not fit; null where all do. */
+    seq: z.number().nullable(),
+    problem: z.string().nullable(),
+  })
+  .meta({ id: 'AuditVerdict' });
 export const auditListSchema = z
   .object({
     items: z.array(

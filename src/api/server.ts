@@ -12,6 +12,7 @@ import { addAuth } from './auth.ts';
 import type { ApiDeps, RouteDeps } from './deps.ts';
 import { createErrorHandler, sendNotFound } from './errors.ts';
 import { createMetrics } from './metrics.ts';
+import { addAuditRoutes } from './routes/audit.ts';
 import { addEventRoutes } from './routes/events.ts';
 import { addMemoryRoutes } from './routes/memory.ts';
 import { addSystemRoutes } from './routes/system.ts';
@@ -73,6 +74,7 @@ export async function createServer(
   addSystemRoutes(app, routeDeps);
   addTicketRoutes(app, routeDeps);
   addEventRoutes(app, routeDeps);
+  addAuditRoutes(app, routeDeps);
   addMemoryRoutes(app, routeDeps);
   app.addHook('preClose', async () => streams.close());
   return app;

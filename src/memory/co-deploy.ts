@@ -16,6 +16,8 @@ const MIN_FAILED_TOGETHER = 2;
 const FALSE_DISCOVERY_RATE = 0.12;
 /** Nothing less surprising than this is ever claimed. */
 const LARGEST_P = 0.01;
+/** Newest deploys of a service that are compared; what is older says little about today. */
+const MAX_CASES = 1000;
 /** A claim must raise the rate of failure by this much even at the low end of its interval. */
 const MIN_EFFECT = 0.1;
 /** Times change: deploys are only compared with others of the same three months of the service. */
@@ -41,11 +43,13 @@ export interface ConfirmedPattern {
 export interface CoDeploys {
   /** By service: how often it failed with which other service under way. */
   failedTogether: Map<number, Map<number, number>>;
+  /** By service: failures with anyone beside it. */
+  failures: Map<number, number>;
   /** Services with a failure since the last test. */
   untested: Set<number>;
   testedAtMs: number;
-  /** By service: the pairs that were tested, with their p values, and the smallest p values that were possible at all. */
-  tests: Map<number, { pairs: { other: number; p: number }[]; possible: number[] }>;
+  /** By service: the pairs that were tested, with their p values, the smallest p values that were possible at all, and how often it had failed. */
+  tests: Map<number, { pairs: { other: number; p: number }[]; possible: number[]; failures: number }>;
   patterns: Map<number, ConfirmedPattern[]>;
   suspicions: Suspicions;
 }
@@ -53,6 +57,7 @@ export interface CoDeploys {
 export function createCoDeploys(): CoDeploys {
   return {
     failedTogether: new Map(),
+    failures: new Map(),
     untested: new Set(),
     testedAtMs: Number.NEGATIVE_INFINITY,
     tests: new Map(),
@@ -77,6 +82,7 @@ export function addEnded(pairs: CoDeploys, line: Timeline, row: number, failed: 
   const counts = pairs.failedTogether.get(own) ?? new Map<number, number>();
   pairs.failedTogether.set(own, counts);
   for (const other of beside) counts.set(other, (counts.get(other) ?? 0) + 1);
+  pairs.failures.set(own, (pairs.failures.get(own) ?? 0) + 1);
   pairs.untested.add(own);
 }
 
@@ -149,20 +155,20 @@ export function testPairs(pairs: CoDeploys, line: Timeline, atMs: number): void 
   };
   for (const own of pairs.untested) {
     const counts = pairs.failedTogether.get(own);
-    if (counts === undefined) continue;
-    const tested = [];
-    const candidates = [...counts].filter(([, count]) => count >= MIN_FAILED_TOGETHER).map(([other]) => other);
+    if (counts === undefined || !isDue(pairs, own)) continue;
+    const candidates = [...counts].filter(([, count]) => count >= MIN_FAILED_TOGETHER);
     if (candidates.length === 0) continue;
-    const together = countTogether(getCases(own));
-    for (const other of candidates)
-      if ((together.get(other) ?? 0) >= MIN_TOGETHER) tested.push({ other, p: testPair(getCases(own), other, []) });
-    const possible = [];
-    for (const [other, count] of together)
-      if (count >= MIN_TOGETHER) {
-        const smallest = smallestMidP(toStrata(getCases(own), other, []));
-        if (smallest <= LARGEST_P) possible.push(smallest);
-      }
-    pairs.tests.set(own, { pairs: tested, possible });
+    const all = getCases(own);
+    const together = countTogether(all);
+    const rate = all.filter(({ failed }) => failed).length / all.length;
+    const tested = [];
+    for (const [other, count] of candidates) {
+      const met = together.get(other) ?? 0;
+      // Where the effect is too small to be claimed the test need not be made.
+      if (met >= MIN_TOGETHER && count / met > rate + MIN_EFFECT) tested.push({ other, p: testPair(all, other, []) });
+    }
+    const possible = smallestPossible(all, together);
+    pairs.tests.set(own, { pairs: tested, possible, failures: pairs.failures.get(own) ?? 0 });
   }
   const limit = discoveryLimit(pairs);
   for (const [own, { pairs: tested }] of pairs.tests) {
@@ -174,6 +180,16 @@ export function testPairs(pairs: CoDeploys, line: Timeline, atMs: number): void 
   pairs.untested.clear();
 }
 
+/**
+ * A test is made again when the failures have grown by a seventh, so that a service that fails often is not tested for ever;
+ * where something is claimed it is made again whenever something ended.
+ */
+function isDue(pairs: CoDeploys, own: number): boolean {
+  if (pairs.patterns.has(own)) return true;
+  const before = pairs.tests.get(own)?.failures ?? 0;
+  return (pairs.failures.get(own) ?? 0) >= before * 1.15;
+}
+
 /** One ended deploy of a service: how it went, and who was around. */
 interface Case {
   failed: boolean;
@@ -183,8 +199,8 @@ interface Case {
 }
 
 function toCases(line: Timeline, own: number): Case[] {
-  const rows = line.rows[own] ?? [];
-  const firstMs = line.startMs[rows[0] ?? 0] ?? 0;
+  const rows = (line.rows[own] ?? []).slice(-MAX_CASES);
+  const firstMs = line.startMs[line.rows[own]?.[0] ?? 0] ?? 0;
   const cases: Case[] = [];
   for (const row of rows) {
     const failed = rowFailed(line, row);
@@ -202,6 +218,38 @@ function countTogether(cases: readonly Case[]): Map<number, number> {
   const together = new Map<number, number>();
   for (const { beside } of cases) for (const other of beside) together.set(other, (together.get(other) ?? 0) + 1);
   return together;
+}
+
+/**
+ * For every pair that met often enough, the smallest p value it could have reached, of those small enough to matter. The
+ * strata are those of the pair test but for one thing: a partner's own failures count towards a bad hour here.
+ */
+function smallestPossible(cases: readonly Case[], together: ReadonlyMap<number, number>): number[] {
+  const totals = new Map<number, { total: number; failed: number }>();
+  const beside = new Map<number, Map<number, number>>();
+  for (const { failed, period, beside: others, failing } of cases) {
+    const key = period * 2 + (failing.size >= BAD_HOUR ? 1 : 0);
+    const stratum = totals.get(key) ?? { total: 0, failed: 0 };
+    totals.set(key, stratum);
+    stratum.total += 1;
+    if (failed) stratum.failed += 1;
+    for (const other of others) {
+      if ((together.get(other) ?? 0) < MIN_TOGETHER) continue;
+      const met = beside.get(other) ?? new Map<number, number>();
+      beside.set(other, met);
+      met.set(key, (met.get(key) ?? 0) + 1);
+    }
+  }
+  const result: number[] = [];
+  for (const met of beside.values()) {
+    const strata = [...met].map(([key, count]) => {
+      const { total, failed } = totals.get(key) ?? { total: 0, failed: 0 };
+      return { total, failed, beside: count, both: 0 };
+    });
+    const smallest = smallestMidP(strata);
+    if (smallest <= LARGEST_P) result.push(smallest);
+  }
+  return result;
 }
 
 /** @param kept partners already believed; only deploys with exactly the same ones of them are compared */

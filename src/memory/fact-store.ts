@@ -175,8 +175,8 @@ export interface DeployQuery {
   scope?: Scope;
   service?: string;
   ticketId?: string;
-  /** Only deploys that began before this time, RFC 3339. */
-  before?: string;
+  /** Only deploys that stand after this one in the answer. */
+  before?: { startedAt: string; seq: number };
   limit: number;
 }
 
@@ -190,7 +190,8 @@ export async function listDeploys(knex: Knex, query: DeployQuery): Promise<Store
   if (query.scope !== undefined) void found.where(toScopeColumns(query.scope));
   if (query.service !== undefined) void found.where({ service: query.service });
   if (query.ticketId !== undefined) void found.where({ ticket_id: query.ticketId });
-  if (query.before !== undefined) void found.where('started_at', '<', query.before);
+  if (query.before !== undefined)
+    void found.whereRaw('(started_at, recorded_seq) < (?, ?)', [query.before.startedAt, query.before.seq]);
   const deploys: DeployRow[] = await found.limit(query.limit);
   const ids = deploys.map((row) => row.id);
   const outcomes: OutcomeRow[] = ids.length === 0 ? [] : await knex('deploy_outcomes').whereIn('deploy_id', ids);
@@ -204,6 +205,32 @@ export async function listDeploys(knex: Knex, query: DeployQuery): Promise<Store
       ...(outcome === undefined ? {} : { outcome: toOutcomeFact(outcome), outcomeSeq: Number(outcome.recorded_seq) }),
     };
   });
+}
+
+/** Every place where something was deployed, with its counts. */
+export interface ServiceCount extends Scope {
+  deploys: number;
+  /** Failed or rolled back. */
+  failures: number;
+  lastDeployAt: string;
+}
+
+export async function listServices(knex: Knex): Promise<ServiceCount[]> {
+  const columns = ['cluster', 'environment', 'namespace', 'service'];
+  const rows: (Scope & { deploys: number | string; failures: number | string; last: string })[] = await knex('deploys')
+    .leftJoin('deploy_outcomes', 'deploy_outcomes.deploy_id', 'deploys.id')
+    .select(columns)
+    .count({ deploys: 'deploys.id' })
+    .sum({ failures: knex.raw(`case when outcome in ('failed', 'rolled_back') then 1 else 0 end`) })
+    .max({ last: 'started_at' })
+    .groupBy(columns)
+    .orderBy(columns);
+  return rows.map(({ last, ...row }) => ({
+    ...toScopeColumns(row),
+    deploys: Number(row.deploys),
+    failures: Number(row.failures),
+    lastDeployAt: last,
+  }));
 }
 
 export function toScopeColumns({ cluster, environment, namespace, service }: Scope) {

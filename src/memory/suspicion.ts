@@ -17,6 +17,9 @@ const PEACE = Math.log(1 - STRENGTH);
 /** Below this the pair is forgotten; it would take several failures to matter again. */
 const GIVEN_UP = PRIOR - 6;
 
+/** Partners kept per service; the least suspected are forgotten. */
+const MAX_PARTNERS = 60;
+
 export function createSuspicions(): Suspicions {
   return new Map();
 }
@@ -60,6 +63,13 @@ export function hearPair(
     const score = (pairs.get(other) ?? PRIOR + (peaceful?.get(other) ?? 0) * PEACE) + gain;
     if (score >= GIVEN_UP) pairs.set(other, score);
   }
+  if (pairs.size > MAX_PARTNERS) forgetLeast(pairs);
+}
+
+function forgetLeast(pairs: Map<number, number>): void {
+  const kept = [...pairs].sort((a, b) => b[1] - a[1] || a[0] - b[0]).slice(0, MAX_PARTNERS / 2);
+  pairs.clear();
+  for (const [other, score] of kept) pairs.set(other, score);
 }
 
 /** Deploys beside each of the others that went well before this row; looks back a bounded way. */

@@ -48,9 +48,7 @@ async function listAllEvents(knex: Knex, ticketId: string): Promise<TicketEvent[
     if (last === undefined || page.length < MAX_EVENTS) break;
     afterId = last.id;
   }
-  return events.length <= MAX_EVENTS
-    ? events
-    : [...events.slice(0, MAX_EVENTS / 2), ...events.slice(-MAX_EVENTS / 2)];
+  return events.length <= MAX_EVENTS ? events : [...events.slice(0, MAX_EVENTS / 2), ...events.slice(-MAX_EVENTS / 2)];
 }
 
 /** What was concluded, in sentences: the verdicts first, then why they came. */

@@ -33,7 +33,7 @@ export interface TicketFilter {
   text?: string;
 }
 
-export function toTicket(row: TicketRow): Ticket {
+function toTicket(row: TicketRow): Ticket {
   return {
     id: toTicketId(row.id),
     title: row.title,

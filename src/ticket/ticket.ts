@@ -9,7 +9,8 @@ export type Priority = (typeof PRIORITIES)[number];
 export const targetSchema = z.strictObject({
   application: z.string().min(1).max(253).optional(),
   environment: z.string().min(1).max(63).optional(),
-  instance: z.string().min(1).max(63).optional(),
+  /** The Argo CD instance; there is one, called `default`. */
+  instance: z.literal('default').optional(),
 });
 export type Target = z.infer<typeof targetSchema>;
 
