@@ -22,7 +22,10 @@ import { createIdSource, randomHex } from './lib/ids.ts';
 import { createLogger, type Logger } from './lib/logger.ts';
 import { createRedactor } from './lib/redact.ts';
 import { packageVersion } from './lib/package.ts';
-import { createMemoryKeeper } from './memory/memory-store.ts';
+import { createEventDelivery, type EventDelivery } from './memory/event-delivery.ts';
+import { createEventSender } from './memory/event-sender.ts';
+import { createMemoryKeeper, type Outbox } from './memory/memory-store.ts';
+import { bookEvent } from './memory/outbox-store.ts';
 import { createPlannerTools } from './agent/planner-tools.ts';
 import { createOpenAiPlanner } from './model/openai/planner.ts';
 import type { Planner } from './model/planning.ts';
@@ -106,7 +109,11 @@ async function assemble(loaded: LoadedConfig, closers: (() => Promise<void> | vo
   });
   const journal = createJournal({ clock, redactor });
   const ids = createIdSource(() => clock.now());
-  const memory = createMemoryKeeper(db, { costs: config.memory.costs });
+  const delivery = createDelivery(config, { db, clock, logger });
+  const memory = createMemoryKeeper(db, {
+    costs: config.memory.costs,
+    ...(delivery === undefined ? {} : { outbox: toOutbox(config, delivery, clock) }),
+  });
   const policySettings = parsePolicySettings({
     autoApprove: config.agent.autoApprove,
     revertApproval: config.policy.revertApproval,
@@ -181,6 +188,8 @@ async function assemble(loaded: LoadedConfig, closers: (() => Promise<void> | vo
       tickets,
       memory,
       cluster,
+      occurrencesDir: join(config.data.dir, 'occurrences'),
+      eventsEndpoint: config.events.cdeventsEndpoint ?? undefined,
       info: {
         version: packageVersion,
         node: process.versions.node,
@@ -199,6 +208,10 @@ async function assemble(loaded: LoadedConfig, closers: (() => Promise<void> | vo
   );
   closers.push(async () => await server.close());
   const url = await listen(server, config);
+  if (delivery !== undefined) {
+    delivery.start();
+    closers.push(async () => await delivery.stop());
+  }
   runner.start();
   closers.push(async () => await runner.stop());
   return {
@@ -208,6 +221,26 @@ async function assemble(loaded: LoadedConfig, closers: (() => Promise<void> | vo
     argocd: { url: argo.baseUrl, token: embedded?.token },
     database: db.location,
     warnings,
+  };
+}
+
+/** Sends what is in the outbox; undefined where no receiver is configured. */
+function createDelivery({ events }: Config, basics: Basics & { db: Database }): EventDelivery | undefined {
+  if (events.cdeventsEndpoint === null) return undefined;
+  const token = events.cdeventsToken;
+  return createEventDelivery({
+    ...basics,
+    send: createEventSender({ endpoint: events.cdeventsEndpoint, ...(token === null ? {} : { token }) }),
+    random: Math.random,
+    maxAttempts: events.cdeventsMaxAttempts,
+    timeoutMs: events.cdeventsTimeoutMs,
+  });
+}
+
+function toOutbox({ events }: Config, delivery: EventDelivery, clock: Clock): Outbox {
+  return {
+    book: async (trx, ended) => await bookEvent(trx, ended, { source: events.cdeventsSource, nowMs: clock.now() }),
+    wake: () => delivery.wake(),
   };
 }
 

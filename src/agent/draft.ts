@@ -10,7 +10,6 @@ import type { WorkTree } from '../repo/work-tree.ts';
 import { checkWritePath } from '../repo/write-path.ts';
 import type { Synth } from '../cdk8s/synth.ts';
 import type { SourceFile } from '../validation/change.ts';
-import type { AgentDeps } from './deps.ts';
 import { readOutputDir, readRendered } from './facts.ts';
 
 // One function makes the change, for the draft that a person reads and for the commits that are pushed: the same steps on
@@ -23,7 +22,10 @@ interface DraftDeps {
   allowedGlobs: readonly string[];
 }
 
-export function toDraftDeps(deps: AgentDeps): DraftDeps {
+/** The part of the agent's collaborators a draft needs. */
+export function toDraftDeps(
+  deps: Pick<DraftDeps, 'repo' | 'synth'> & { settings: Pick<DraftDeps, 'allowedGlobs'> },
+): DraftDeps {
   const { repo, synth, settings } = deps;
   return { repo, synth, allowedGlobs: settings.allowedGlobs };
 }

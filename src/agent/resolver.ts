@@ -168,6 +168,9 @@ function end(state: AgentStateValue, status: FinalStatus, code: string, sentence
   };
 }
 
+/** How a ticket ends whose revert nobody granted: denied, forgotten and overtaken are told apart. */
+const UNDECIDED = { denied: 'revert_denied', expired: 'approval_expired', superseded: 'superseded' } as const;
+
 const KEEP_WATCHING = 'keep watching';
 const TAKE_BACK = 'take it back';
 const LEAVE = 'leave it as it is';
@@ -199,8 +202,8 @@ async function onDecision(
       return end(
         state,
         'failed',
-        'revert_denied',
-        `${observed.sentence} Taking it back was not approved, so the change is still on the branch.`,
+        UNDECIDED[decision.kind],
+        `${observed.sentence} Taking it back was not approved (${decision.kind}), so the change is still on the branch.`,
       );
   }
 }

@@ -228,6 +228,17 @@ export const infoSchema = z
     policyVersion: z.string(),
     warnings: z.array(z.string()),
     tickets: z.record(z.string(), z.number()),
+    /** Events for other systems; null where none are sent. */
+    events: z
+      .object({
+        endpoint: z.string(),
+        pending: z.number(),
+        delivered: z.number(),
+        /** Given up: the receiver refused them, or did not take them in all attempts. */
+        dead: z.number(),
+        lastError: z.string().nullable(),
+      })
+      .nullable(),
   })
   .meta({ id: 'Info' });
 export type InfoView = z.infer<typeof infoSchema>;

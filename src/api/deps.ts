@@ -20,8 +20,12 @@ export interface ApiDeps {
   memory: MemoryKeeper;
   /** The name under which this Argo CD's cluster is remembered. */
   cluster: string;
+  /** Folder of the occurrence files. */
+  occurrencesDir: string;
+  /** Where events are sent to, for people; undefined where they are not sent. */
+  eventsEndpoint: string | undefined;
   /** Everything of `GET /api/info` but the counts. */
-  info: Omit<InfoView, 'tickets'>;
+  info: Omit<InfoView, 'tickets' | 'events'>;
   /** Asked by `GET /api/ready`, all at once; each answers with a sentence or throws. */
   readiness: Record<string, () => Promise<string>>;
 }

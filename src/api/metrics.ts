@@ -1,6 +1,7 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { FastifyInstance } from 'fastify';
 import type { Database } from '../database/open.ts';
+import { countOutbox } from '../memory/outbox-store.ts';
 import { countTickets } from '../ticket/ticket-store.ts';
 import { TICKET_STATUSES } from '../ticket/status.ts';
 
@@ -34,6 +35,16 @@ export function createMetrics(app: FastifyInstance, db: Database, openStreams: (
     async collect() {
       const counts = await countTickets(db.knex);
       for (const status of TICKET_STATUSES) this.set({ status }, counts[status] ?? 0);
+    },
+  });
+  new Gauge({
+    name: 'tiphys_outbox_events',
+    help: 'Events for other systems: pending, delivered within the last week, and dead, which were given up.',
+    labelNames: ['state'],
+    registers: [registry],
+    async collect() {
+      const { pending, delivered, dead } = await countOutbox(db.knex);
+      for (const [state, count] of Object.entries({ pending, delivered, dead })) this.set({ state }, count);
     },
   });
   new Gauge({

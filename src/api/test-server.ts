@@ -1,4 +1,6 @@
 import { get, type ClientRequest, type IncomingMessage } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import type { Database } from '../database/open.ts';
 import { inTransaction } from '../database/transaction.ts';
@@ -25,6 +27,8 @@ export async function createTestApi(db: Database, options: Partial<ServerOptions
     tickets: world.tickets,
     memory: createMemoryKeeper(db, {}),
     cluster: 'sandbox',
+    occurrencesDir: join(tmpdir(), 'tiphys-test-occurrences'),
+    eventsEndpoint: undefined,
     info: {
       version: '1.2.3',
       node: process.versions.node,

@@ -23,6 +23,11 @@ const branch = {
   allowed: 'a branch name',
 };
 
+const uriReference = {
+  allowed: 'a URI or a path without white space, in ASCII',
+  isValid: (value: unknown) => typeof value === 'string' && /^[!-~]+$/.test(value) && URL.canParse(value, 'http://x'),
+};
+
 const seconds = (doc: string, fallback: number, min = 0) => integer(doc, fallback, { min, max: 7 * DAY_SECONDS });
 
 /** Every setting there is. The path of a setting gives the name of its environment variable. */
@@ -168,6 +173,19 @@ export const SETTINGS = {
       `environments, each with any of ${'canaryDelay, canaryResidual, blueGreenDelay, blueGreenResidual, attention, attentionResidual'} as numbers from 0`,
       isCosts,
     ),
+  },
+  events: {
+    cdeventsEndpoint: optionalText(
+      'Address that CDEvents are sent to, as CloudEvents over HTTP. Not set: none are sent.',
+      {
+        matches: httpUrl,
+        sensitive: 'url',
+      },
+    ),
+    cdeventsToken: optionalText('Bearer token for that address.', { sensitive: 'all' }),
+    cdeventsSource: { ...text('Who the events say they come from: a URI reference.', '/tiphys'), ...uriReference },
+    cdeventsMaxAttempts: integer('How often an event is tried before it is given up.', 15, { min: 1, max: 100 }),
+    cdeventsTimeoutMs: integer('Time for one attempt.', 10 * SECOND_MS, { min: 100, max: 5 * MINUTE_MS }),
   },
   sandbox: {
     speed: decimal('Simulated seconds per second in the embedded Argo CD stand-in.', 10, { min: 0.1, max: 1_000 }),

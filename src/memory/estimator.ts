@@ -81,9 +81,8 @@ export function forecast(
 function spreadOf(model: EnvironmentModel, opinions: readonly number[], mixed: number, variance: number): number {
   const center = toLogit(clamp(mixed));
   let apart = 0;
-  opinions.forEach((opinion, index) => {
-    apart += (model.mixture.weights[index] ?? 0) * (toLogit(clamp(opinion)) - center) ** 2;
-  });
+  for (let index = 0; index < opinions.length; index += 1)
+    apart += (model.mixture.weights[index] ?? 0) * (toLogit(clamp(opinions[index] ?? mixed)) - center) ** 2;
   const trust = trustInSignals(model);
   return Math.sqrt(1 / (model.base.failures + 1) + trust * variance + apart);
 }

@@ -217,7 +217,7 @@ export interface ServiceCount extends Scope {
 
 export async function listServices(knex: Knex): Promise<ServiceCount[]> {
   const columns = ['cluster', 'environment', 'namespace', 'service'];
-  const rows: (Scope & { deploys: number | string; failures: number | string; last: string })[] = await knex('deploys')
+  const query = knex('deploys')
     .leftJoin('deploy_outcomes', 'deploy_outcomes.deploy_id', 'deploys.id')
     .select(columns)
     .count({ deploys: 'deploys.id' })
@@ -225,6 +225,8 @@ export async function listServices(knex: Knex): Promise<ServiceCount[]> {
     .max({ last: 'started_at' })
     .groupBy(columns)
     .orderBy(columns);
+  // Knex types the answer by its aggregates alone.
+  const rows = (await query) as (Scope & { deploys: number | string; failures: number | string; last: string })[];
   return rows.map(({ last, ...row }) => ({
     ...toScopeColumns(row),
     deploys: Number(row.deploys),

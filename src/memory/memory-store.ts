@@ -42,10 +42,16 @@ export interface MemoryKeeper {
   correct(correction: NewCorrection, within?: Within<Correction>): Promise<Correction>;
 }
 
+export interface Outbox {
+  book(trx: Transaction, ended: { deploy: DeployFact; outcome: OutcomeFact }): Promise<void>;
+  /** Something may have been written. */
+  wake(): void;
+}
+
 export interface KeeperOptions {
   costs?: CostTable;
-  /** Told of every outcome that is written, in its transaction: what is told others is told exactly when it is known. */
-  onOutcome?: (trx: Transaction, ended: { deploy: DeployFact; outcome: OutcomeFact }) => Promise<void>;
+  /** Where outcomes are told others: written down in the transaction of the outcome, sent after it. */
+  outbox?: Outbox;
 }
 
 const PAGE = 5_000;
@@ -83,8 +89,9 @@ export function createMemoryKeeper(db: Database, options: KeeperOptions = {}): M
         // A person may have deleted the deploy while it was under way.
         if (known === undefined || known.outcome !== undefined) return;
         await insertOutcomes(trx, [{ outcome: fact, ...(await nextPlace(trx, fact.atMs)) }]);
-        await options.onOutcome?.(trx, { deploy: known.deploy, outcome: fact });
+        await options.outbox?.book(trx, { deploy: known.deploy, outcome: fact });
       });
+      options.outbox?.wake();
     },
     correct: async (input, within) =>
       await inTransaction(db, async (trx) => {

@@ -81,7 +81,8 @@ export function createProjection(snapshot?: Uint8Array, ignored: ReadonlySet<str
   }
   const unknown = createEnvironment();
   const environmentOf = (key: string) => all.environments.get(key) ?? unknown;
-  const siblingsOf = (service: string) => siblings.get(service) ?? [];
+  const none: readonly ServiceState[] = [];
+  const siblingsOf = (service: string) => siblings.get(service) ?? none;
 
   const look = (input: RiskInput): { environment: Environment; seen: Observation } => {
     const key = environmentKey(input.scope);
@@ -265,12 +266,10 @@ function versionOf(fact: DeployFact): string | undefined {
 }
 
 function toRiskInput(fact: DeployFact): RiskInput {
+  // Built for every deploy ever told: plain assignments, no spreads.
+  const input: RiskInput = { scope: fact, atMs: fact.startedAtMs, changeKind: fact.changeKind };
   const version = versionOf(fact);
-  return {
-    scope: fact,
-    atMs: fact.startedAtMs,
-    changeKind: fact.changeKind,
-    ...(version === undefined ? {} : { version }),
-    ...(fact.size === undefined ? {} : { size: fact.size }),
-  };
+  if (version !== undefined) input.version = version;
+  if (fact.size !== undefined) input.size = fact.size;
+  return input;
 }

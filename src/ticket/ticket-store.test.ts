@@ -15,7 +15,7 @@ describeOnDatabases('the ticket store', (database) => {
 
   it('reads back exactly what was written', async () => {
     const world = await createWorld();
-    const target = { application: 'web', environment: 'production', instance: 'eu' };
+    const target = { application: 'web', environment: 'production', instance: 'default' as const };
     for (const status of ['pending_plan_approval', 'pending_approval', 'pending_input', 'resolved'] as const) {
       const ticket = await world.place(status, { target });
       expect((await listTickets(world.db.knex, {}, { limit: 1 }))[0]).toEqual(ticket);

@@ -81,12 +81,7 @@ describe('tiphys config check', () => {
   it('tells every mistake at once, and ends with code 2', async () => {
     const cwd = await makeHome({ server: { port: 'x' }, lgo: { level: 'info' } });
     const env = { TIPHYS_LLM_PROVIDER: 'openia', TIPHYS_SERVER_PROT: '1', TIPHYS_GIT_TOKEN: SECRET };
-    for (const args of [
-      ['config', 'check'],
-      ['config', 'check', '--json'],
-      ['serve'],
-      ['migrate'],
-    ]) {
+    for (const args of [['config', 'check'], ['config', 'check', '--json'], ['serve'], ['migrate']]) {
       const result = await runTiphys(args, { cwd, env });
       expect(result).toMatchObject({ exitCode: 2, stdout: '' });
       expect(result.stderr).toContain('4 mistakes');

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { toErrorMessage } from '../../lib/errors.ts';
+import { countOutbox } from '../../memory/outbox-store.ts';
 import { countTickets } from '../../ticket/ticket-store.ts';
 import { healthSchema, infoSchema, readySchema } from '../contract.ts';
 import type { RouteDeps } from '../deps.ts';
@@ -39,6 +40,10 @@ export function addSystemRoutes(server: FastifyInstance, deps: RouteDeps): void 
   app.get('/api/info', { schema: { tags: ['system'], response: { 200: infoSchema } } }, async () => ({
     ...deps.info,
     tickets: await countTickets(deps.db.knex),
+    events:
+      deps.eventsEndpoint === undefined
+        ? null
+        : { endpoint: deps.eventsEndpoint, ...(await countOutbox(deps.db.knex)) },
   }));
   app.get('/api/openapi.json', { schema: { tags: ['system'] } }, () => app.swagger());
   app.get('/metrics', { schema: { tags: ['system'], produces: ['text/plain'] } }, async (_request, reply) =>
