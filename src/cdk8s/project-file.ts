@@ -3,6 +3,8 @@ import { join, posix } from 'node:path';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { AppError, toErrorMessage } from '../lib/errors.ts';
+import { DEFAULT_CANARY_STEPS, analysisSchema, rolloutsSchema } from './analysis.ts';
+import type { Analysis, CanaryStep } from './analysis.ts';
 
 const relativePath = z
   .string()
@@ -10,19 +12,35 @@ const relativePath = z
   .max(200)
   .refine(isPlainPath, 'a path inside the repository, with forward slashes, without `..`');
 
-const projectFileSchema = z.strictObject({
-  version: z.literal(1),
-  entry: relativePath.default('main.ts'),
-  output: relativePath.default('dist'),
-  charts: relativePath.optional(),
-});
+const projectFileSchema = z
+  .strictObject({
+    version: z.literal(1),
+    entry: relativePath.default('main.ts'),
+    output: relativePath.default('dist'),
+    charts: relativePath.optional(),
+    analysis: analysisSchema.optional(),
+    rollouts: rolloutsSchema.optional(),
+  })
+  .superRefine(({ analysis, rollouts }, context) => {
+    if (analysis?.metrics.some(({ when }) => when !== 'before_traffic') === true) return;
+    for (const [index, { pause }] of (rollouts?.canary?.steps ?? []).entries())
+      if (pause === undefined)
+        context.addIssue({
+          code: 'custom',
+          path: ['rollouts', 'canary', 'steps', index],
+          message: 'a step without a pause is over at once, since no analysis measures it',
+        });
+  });
 
-/** Where an infrastructure repository keeps its program, its rendered manifests and its charts. Paths are relative. */
+/** What an infrastructure repository says of itself: where things are, relative to its root, and how new versions come in. */
 export interface ProjectFile {
   entry: string;
   output: string;
   /** Where the chart of a new service goes; undefined for beside the others. */
   charts: string | undefined;
+  /** What new versions are measured by; undefined where nothing measures them. */
+  analysis: Analysis | undefined;
+  canarySteps: readonly CanaryStep[];
 }
 
 // What the cdk8s command line reads; only used where a repository has no tiphys.yaml yet.
@@ -39,13 +57,15 @@ export async function loadProjectFile(dir: string): Promise<ProjectFile> {
     const parsed = projectFileSchema.safeParse(own);
     if (!parsed.success)
       throw new AppError('invalid_input', `tiphys.yaml: ${toIssueText(parsed.error)}`, {
-        hint: 'Known keys are version (1), entry, output and charts.',
+        hint: 'Known keys are version (1), entry, output, charts, analysis and rollouts.',
       });
-    const { entry, output, charts } = parsed.data;
+    const { entry, output, charts, analysis, rollouts } = parsed.data;
     return {
       entry: posix.normalize(entry),
       output: trimSlash(output),
       charts: charts === undefined ? undefined : trimSlash(charts),
+      analysis,
+      canarySteps: rollouts?.canary?.steps ?? DEFAULT_CANARY_STEPS,
     };
   }
   const cdk8s = cdk8sFileSchema.safeParse((await readYaml(dir, 'cdk8s.yaml')) ?? {});
@@ -56,6 +76,8 @@ export async function loadProjectFile(dir: string): Promise<ProjectFile> {
     entry: program !== undefined && isPlainPath(program) ? posix.normalize(program) : 'main.ts',
     output: output !== undefined && isPlainPath(output) ? trimSlash(output) : 'dist',
     charts: undefined,
+    analysis: undefined,
+    canarySteps: DEFAULT_CANARY_STEPS,
   };
 }
 

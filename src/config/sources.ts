@@ -15,8 +15,8 @@ export interface Source {
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-// Variables with our prefix that are not settings: for tests against real systems, and the key that commands send.
-const OTHER_VARIABLES = /^TIPHYS_(?:E2E_\w+|SKIP_PG|API_KEY)$/;
+// Variables with our prefix that are not settings: for tests against real systems, and the server that commands talk to, with the key they send.
+const OTHER_VARIABLES = /^TIPHYS_(?:E2E_\w+|SKIP_PG|API_KEY|SERVER_URL)$/;
 // Kubernetes sets these in every pod of a namespace that has a Service named tiphys or tiphys-something.
 const SERVICE_LINKS =
   /^TIPHYS_(?:\w+_)?(?:SERVICE_HOST|SERVICE_PORT(?:_\w+)?|PORT(?:_\d+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?)?)$/;

@@ -158,8 +158,7 @@ describe('tiphys sandbox', () => {
   it('prints its addresses as one line of JSON, answers there, and stops when asked', async () => {
     const cwd = await makeHome();
     const running = await startTiphys(['sandbox', '--dir', join(cwd, 'sandbox')], { cwd });
-    let stopped: Awaited<ReturnType<typeof running.stop>> | undefined;
-    onTestFinished(async () => void (stopped ?? (await running.stop())));
+    onTestFinished(async () => void (await running.stop()));
     const told = JSON.parse(running.line) as Record<string, string>;
     const version = await fetch(`${told['server']}/api/version`);
     expect(version.status).toBe(200);
@@ -171,7 +170,6 @@ describe('tiphys sandbox', () => {
     expect(listed.items.length).toBeGreaterThan(3);
     await git(cwd, ['clone', '--quiet', '--branch', told['branch'] ?? '', told['repository'] ?? '', 'clone']);
     expect(existsSync(join(cwd, 'clone/main.ts'))).toBe(true);
-    stopped = await running.stop();
-    expect(stopped).toEqual({ exitCode: 0, stdout: `${running.line}\n`, stderr: '' });
+    expect(await running.stop()).toEqual({ exitCode: 0, stdout: `${running.line}\n`, stderr: '' });
   });
 });

@@ -47,7 +47,7 @@ describe('the walk through the API in the README', () => {
     expect(lines).toContain('executing');
     expect(result.stdout).toMatch(/^event: approval$/m);
     expect(lines.at(-3)).toBe('resolved');
-    expect(lines.at(-2)).toMatch(/web/);
+    expect(lines.at(-2)).toMatch(/live and healthy/);
     expect(lines.at(-1)).toBe('healthy');
 
     const ticket = (await (await fetch(`${server.url}/api/tickets/${id}`)).json()) as Record<string, unknown>;

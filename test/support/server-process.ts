@@ -5,6 +5,8 @@ import { packageDir } from '../../src/lib/package.ts';
 /** The server as a process of its own, which can be killed. */
 export interface ServerProcess {
   url: string;
+  /** Everything it has printed so far, standard error included. */
+  output(): string;
   /** `kill -9`, and waits until it is gone. */
   kill(): Promise<void>;
   /** Asks it to stop and waits; gives the exit code. */
@@ -19,9 +21,15 @@ export async function startServerProcess(env: Record<string, string>): Promise<S
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const exited = new Promise<number | null>((resolve) => child.on('exit', (code) => resolve(code)));
+  let output = '';
+  for (const stream of [child.stdout, child.stderr])
+    stream.on('data', (chunk: Buffer) => {
+      output += chunk.toString();
+    });
   const url = await readUrl(child, exited);
   return {
     url,
+    output: () => output,
     kill: async () => {
       child.kill('SIGKILL');
       await exited;
