@@ -189,7 +189,7 @@ async function assemble(loaded: LoadedConfig, closers: (() => Promise<void> | vo
       memory,
       cluster,
       occurrencesDir: join(config.data.dir, 'occurrences'),
-      eventsEndpoint: config.events.cdeventsEndpoint ?? undefined,
+      eventsEndpoint: toPlace(config.events.cdeventsEndpoint),
       info: {
         version: packageVersion,
         node: process.versions.node,
@@ -235,6 +235,13 @@ function createDelivery({ events }: Config, basics: Basics & { db: Database }): 
     maxAttempts: events.cdeventsMaxAttempts,
     timeoutMs: events.cdeventsTimeoutMs,
   });
+}
+
+/** Where events go, without what may be a secret in the query. */
+function toPlace(endpoint: string | null): string | undefined {
+  if (endpoint === null) return undefined;
+  const { origin, pathname } = new URL(endpoint);
+  return `${origin}${pathname}`;
 }
 
 function toOutbox({ events }: Config, delivery: EventDelivery, clock: Clock): Outbox {
@@ -318,7 +325,8 @@ async function openRepository(config: Config, embedded: Embedded | undefined, ba
   });
 }
 
-function toCredentials({ git }: Config): GitCredentials | undefined {
+/** What the configuration has for the git host; undefined where it has nothing. */
+export function toCredentials({ git }: Config): GitCredentials | undefined {
   if (git.token !== null) {
     return { kind: 'token', token: git.token, ...(git.username === null ? {} : { username: git.username }) };
   }
@@ -327,7 +335,8 @@ function toCredentials({ git }: Config): GitCredentials | undefined {
   return { kind: 'ssh', privateKeyFile: git.sshKeyFile, ...(known === null ? {} : { knownHostsFile: known }) };
 }
 
-function createArgo({ argocd }: Config, embedded: Embedded | undefined, basics: Basics): ArgoClient {
+/** The client of the configured Argo CD, or of the stand-in where one was started. */
+export function createArgo({ argocd }: Config, embedded: Embedded | undefined, basics: Basics): ArgoClient {
   if (embedded !== undefined) {
     return createArgoClient({
       baseUrl: embedded.url,

@@ -136,8 +136,12 @@ export async function applyPlan(
   }
   const after = await readRendered(workTree, outputDir);
   const sourceFiles: SourceFile[] = [];
+  let isSourceSame = true;
   for (const [path, original] of [...touched].sort(([a], [b]) => (a < b ? -1 : 1))) {
     const content = await workTree.read(path);
+    // A free-form step may write a file just as it is.
+    if (content === original) continue;
+    isSourceSame = false;
     if (content !== undefined)
       sourceFiles.push({ path, content, ...(original === undefined ? {} : { before: original }) });
   }
@@ -149,7 +153,7 @@ export async function applyPlan(
     changes,
     sourceFiles,
     summaries,
-    isEmpty: isSame(before, after) && touched.size === 0,
+    isEmpty: isSame(before, after) && isSourceSame,
     written,
   };
 }

@@ -80,6 +80,15 @@ export const analysisSchema = z
     return { address: prometheus.address, metrics };
   });
 
+/** The two templates of a workload; the second judges pods that users cannot reach yet. */
+export type TemplatePurpose = 'analysis' | 'preview-analysis';
+
+/** The metrics that can tell something at that time. */
+export function listMetrics(analysis: Analysis | undefined, purpose: TemplatePurpose): Metric[] {
+  const other = purpose === 'analysis' ? 'before_traffic' : 'with_traffic';
+  return (analysis?.metrics ?? []).filter(({ when }) => when !== other);
+}
+
 const PODS = 'namespace="{{namespace}}", pod=~"{{workload}}-{{pod_hash}}-.*"';
 
 // The names the Prometheus client libraries use. Requests are counted only where they carry a status code, and the errors
@@ -131,7 +140,8 @@ function fillIn(metric: z.infer<typeof metricSchema>, common: Timing): Metric {
 
 function listMetricFaults({ name, min, max, count: taken, failureLimit, inconclusiveLimit }: Metric): string[] {
   const faults: string[] = [];
-  if (min === undefined && max === undefined) faults.push(`${name} needs \`min\` or \`max\`: without a bound nothing fails`);
+  if (min === undefined && max === undefined)
+    faults.push(`${name} needs \`min\` or \`max\`: without a bound nothing fails`);
   if (min !== undefined && max !== undefined && min > max) faults.push(`${name}: \`min\` is above \`max\``);
   // Argo Rollouts calls a metric successful once `count` measurements are taken and no limit is passed, whatever they were.
   if (failureLimit + inconclusiveLimit >= taken)
@@ -160,10 +170,14 @@ function isPlainAddress(text: string): boolean {
   return url.username === '' && url.password === '' && !/[?#@]/.test(text);
 }
 
+const pauseSchema = z.string().refine((text) => text === 'until_promoted' || duration.safeParse(text).success, {
+  message: 'a duration such as 30s, 5m or 1h, or until_promoted',
+});
+
 const stepSchema = z.strictObject({
   /** Share of the pods, in percent. */
   weight: z.int().min(1).max(100),
-  pause: z.union([duration, z.literal('until_promoted')], 'a duration such as 30s, 5m or 1h, or until_promoted').optional(),
+  pause: pauseSchema.optional(),
 });
 
 /** One step of a canary: how much of the service is new, and how long it is then left alone. */
@@ -179,7 +193,11 @@ export const rolloutsSchema = z.strictObject({
         .superRefine((steps, context) => {
           for (const [index, step] of steps.entries())
             if (step.weight <= (steps[index - 1]?.weight ?? 0))
-              context.addIssue({ code: 'custom', path: [index, 'weight'], message: 'weights must rise from step to step' });
+              context.addIssue({
+                code: 'custom',
+                path: [index, 'weight'],
+                message: 'weights must rise from step to step',
+              });
         }),
     })
     .optional(),

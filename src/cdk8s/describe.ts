@@ -1,6 +1,6 @@
 import type { Project } from './project.ts';
 import { listConstructs } from './tree.ts';
-import { listContainers, listWorkloads, readField } from './workload.ts';
+import { findRollout, listContainers, listWorkloads, readField } from './workload.ts';
 
 /** What can be told of a service from its source, for plans and questions. Fields that are computed are left out. */
 export interface ServiceDescription {
@@ -28,7 +28,9 @@ export function describeService(project: Project, name: string): ServiceDescript
     file: service.file,
     workloads: listWorkloads(project, service).map((workload) => {
       const path = workload.source === 'plus' ? ['replicas'] : ['spec', 'replicas'];
-      const replicas = workload.props === undefined ? undefined : readField(project, workload.props, path);
+      // A plain Deployment that a Rollout took over runs no pods of its own.
+      const { props } = (workload.source === 'plus' ? undefined : findRollout(project, service, workload)) ?? workload;
+      const replicas = props === undefined ? undefined : readField(project, props, path);
       return {
         kind: workload.kind,
         name: workload.name,

@@ -78,6 +78,12 @@ export const editSchema = z.discriminatedUnion('kind', [
     service: serviceName,
     workload: dnsLabel.optional(),
     strategy: rolloutStrategySchema,
+    /**
+     * For the first change to canary or blue-green: the Deployment keeps its own pods beside those of the Rollout until
+     * the same strategy is set once more without this, so that no moment has fewer pods. Set it again, and only so, once
+     * the Rollout was seen healthy.
+     */
+    sideBySide: z.boolean().optional(),
   }),
   z.strictObject({ kind: z.literal('remove_service'), service: serviceName }),
 ]);

@@ -3,7 +3,7 @@ import { join, posix } from 'node:path';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { AppError, toErrorMessage } from '../lib/errors.ts';
-import { DEFAULT_CANARY_STEPS, analysisSchema, rolloutsSchema } from './analysis.ts';
+import { DEFAULT_CANARY_STEPS, analysisSchema, listMetrics, rolloutsSchema } from './analysis.ts';
 import type { Analysis, CanaryStep } from './analysis.ts';
 
 const relativePath = z
@@ -12,25 +12,14 @@ const relativePath = z
   .max(200)
   .refine(isPlainPath, 'a path inside the repository, with forward slashes, without `..`');
 
-const projectFileSchema = z
-  .strictObject({
-    version: z.literal(1),
-    entry: relativePath.default('main.ts'),
-    output: relativePath.default('dist'),
-    charts: relativePath.optional(),
-    analysis: analysisSchema.optional(),
-    rollouts: rolloutsSchema.optional(),
-  })
-  .superRefine(({ analysis, rollouts }, context) => {
-    if (analysis?.metrics.some(({ when }) => when !== 'before_traffic') === true) return;
-    for (const [index, { pause }] of (rollouts?.canary?.steps ?? []).entries())
-      if (pause === undefined)
-        context.addIssue({
-          code: 'custom',
-          path: ['rollouts', 'canary', 'steps', index],
-          message: 'a step without a pause is over at once, since no analysis measures it',
-        });
-  });
+const projectFileSchema = z.strictObject({
+  version: z.literal(1),
+  entry: relativePath.default('main.ts'),
+  output: relativePath.default('dist'),
+  charts: relativePath.optional(),
+  analysis: analysisSchema.optional(),
+  rollouts: rolloutsSchema.optional(),
+});
 
 /** What an infrastructure repository says of itself: where things are, relative to its root, and how new versions come in. */
 export interface ProjectFile {
@@ -60,12 +49,20 @@ export async function loadProjectFile(dir: string): Promise<ProjectFile> {
         hint: 'Known keys are version (1), entry, output, charts, analysis and rollouts.',
       });
     const { entry, output, charts, analysis, rollouts } = parsed.data;
+    const canarySteps = rollouts?.canary?.steps ?? DEFAULT_CANARY_STEPS;
+    const hasty = canarySteps.findIndex(({ pause }) => pause === undefined);
+    if (hasty >= 0 && listMetrics(analysis, 'analysis').length === 0)
+      throw new AppError(
+        'invalid_input',
+        `tiphys.yaml: rollouts.canary.steps.${hasty}: a step without a pause is over at once, since no analysis measures it`,
+        { hint: 'Give the step a pause, or say in `analysis` what a new version is measured by.' },
+      );
     return {
       entry: posix.normalize(entry),
       output: trimSlash(output),
       charts: charts === undefined ? undefined : trimSlash(charts),
       analysis,
-      canarySteps: rollouts?.canary?.steps ?? DEFAULT_CANARY_STEPS,
+      canarySteps,
     };
   }
   const cdk8s = cdk8sFileSchema.safeParse((await readYaml(dir, 'cdk8s.yaml')) ?? {});

@@ -140,7 +140,7 @@ export function createApiClient(address: string, token?: string): ApiClient {
     getPlan: async (id) => await request(planSchema, 'GET', `${at(id)}/plan`),
     listEvents: async (id) => {
       const events: TicketEvent[] = [];
-      for (let after = 0; ; ) {
+      for (let after = 0; ;) {
         const query = { after, limit: EVENTS_A_PAGE };
         const page = await request(eventListSchema, 'GET', `${at(id)}/events`, { query });
         events.push(...page.items);
@@ -178,7 +178,8 @@ interface Following extends FollowOptions {
 async function* followStream(following: Following, lastEventId: number): AsyncGenerator<TicketEvent> {
   const { baseUrl, auth, path, signal, onBreak, maxAttempts } = following;
   let seen = lastEventId;
-  for (let attempt = 1; !signal.aborted; attempt += 1) {
+  let failures = 0;
+  while (!signal.aborted) {
     let cause: unknown;
     try {
       const headers = { ...auth, accept: 'text/event-stream', 'last-event-id': String(seen) };
@@ -188,7 +189,7 @@ async function* followStream(following: Following, lastEventId: number): AsyncGe
       for await (const data of readFrames(response.body)) {
         const event = ticketEventSchema.parse(JSON.parse(data));
         seen = event.id;
-        attempt = 0;
+        failures = 0;
         yield event;
       }
     } catch (error) {
@@ -197,9 +198,10 @@ async function* followStream(following: Following, lastEventId: number): AsyncGe
       if (!(error instanceof TypeError || (error instanceof AppError && error.retryable))) throw error;
       cause = error;
     }
-    if (maxAttempts !== undefined && attempt >= maxAttempts) throw toSilence(baseUrl, cause);
-    onBreak?.(attempt, cause);
-    await pause(Math.min(RECONNECT_MS * 2 ** Math.max(0, attempt - 1), MAX_RECONNECT_MS), signal);
+    failures += 1;
+    if (maxAttempts !== undefined && failures >= maxAttempts) throw toSilence(baseUrl, cause);
+    onBreak?.(failures, cause);
+    await pause(Math.min(RECONNECT_MS * 2 ** (failures - 1), MAX_RECONNECT_MS), signal);
   }
 }
 

@@ -1,5 +1,6 @@
 import { CommanderError } from 'commander';
 import { isAppError, toErrorMessage } from '../lib/errors.ts';
+import { toPlain } from '../lib/plain-text.ts';
 
 /** What a command's exit code says. */
 export const EXIT = { ok: 0, failed: 1, usage: 2, needsPerson: 3, unreachable: 4 } as const;
@@ -8,12 +9,12 @@ export const EXIT = { ok: 0, failed: 1, usage: 2, needsPerson: 3, unreachable: 4
 export function reportFailure(error: unknown): number {
   // Commander has said it already.
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
-  process.stderr.write(`tiphys: ${toErrorMessage(error)}\n`);
+  process.stderr.write(`tiphys: ${toPlain(toErrorMessage(error))}\n`);
   if (!isAppError(error)) {
     if (error instanceof Error && error.stack !== undefined) process.stderr.write(`${error.stack}\n`);
     return EXIT.failed;
   }
-  if (error.hint !== undefined) process.stderr.write(`${error.hint}\n`);
+  if (error.hint !== undefined) process.stderr.write(`${toPlain(error.hint)}\n`);
   if (error.code === 'config_invalid' || error.code === 'invalid_input') return EXIT.usage;
   return error.retryable ? EXIT.unreachable : EXIT.failed;
 }

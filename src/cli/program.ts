@@ -1,17 +1,23 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { packageVersion } from '../lib/package.ts';
+import { addDeployCommand } from './deploy-commands.ts';
 import type { Host } from './host.ts';
+import { addMemoryCommands } from './memory-commands.ts';
+import { addSystemCommands } from './system-commands.ts';
+import { createTerminal, type Terminal } from './terminal.ts';
+import { addTicketCommands } from './ticket-commands.ts';
 
 /**
  * Every command and its options. Parsing is commander's; errors are thrown, not printed and exited. A command's own
  * code is loaded when it is called.
  */
-export function createProgram(host: Host): Command {
+export function createProgram(host: Host, terminal: Terminal = createTerminal()): Command {
   const program = new Command('tiphys')
     .description('Tickets in, approved changes to a GitOps repository out, watched until live.')
     .version(packageVersion)
     .exitOverride()
     .showHelpAfterError('Run "tiphys --help" for what there is.');
+  program.addHelpText('after', EXIT_CODES);
   program
     .command('serve')
     .description('start the server; without configuration against an embedded sandbox')
@@ -49,6 +55,9 @@ export function createProgram(host: Host): Command {
     .command('migrate')
     .description('bring the database up to date')
     .action(async () => await (await import('./migrate.ts')).runMigrate());
+  addTicketCommands(program, terminal);
+  addDeployCommand(program, terminal);
+  addMemoryCommands(program);
   const config = program.command('config').description('look at the configuration');
   config
     .command('check')
@@ -57,8 +66,13 @@ export function createProgram(host: Host): Command {
     .action(async (options: { json?: boolean }) =>
       (await import('./config-check.ts')).checkConfig(options.json === true),
     );
+  addSystemCommands(program, terminal);
   return program;
 }
+
+const EXIT_CODES = `
+Commands that talk to a server find it by --server or TIPHYS_SERVER_URL (default http://127.0.0.1:3000), and send the key
+in TIPHYS_API_KEY. Exit codes: 0 done or resolved, 1 failed, 2 wrong usage, 3 needs a person, 4 no server answers.`;
 
 function parsePort(text: string): number {
   const port = Number(text);

@@ -15,7 +15,7 @@ export interface Source {
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-// Variables with our prefix that are not settings: for tests against real systems, and the server that commands talk to, with the key they send.
+// Variables with our prefix that are not settings: for tests against real systems, and where commands find their server.
 const OTHER_VARIABLES = /^TIPHYS_(?:E2E_\w+|SKIP_PG|API_KEY|SERVER_URL)$/;
 // Kubernetes sets these in every pod of a namespace that has a Service named tiphys or tiphys-something.
 const SERVICE_LINKS =

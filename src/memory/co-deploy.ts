@@ -1,43 +1,25 @@
-import type { Stratum } from './exact-test.ts';
-import { exactMidP, smallestMidP } from './exact-test.ts';
-import { betaQuantile } from './statistics.ts';
+import type { Case, ConfirmedPattern } from './pair-evidence.ts';
+import {
+  LARGEST_P,
+  MIN_EFFECT,
+  MIN_TOGETHER,
+  countTogether,
+  selectPatterns,
+  smallestPossible,
+  testPair,
+  toCases,
+  toPattern,
+} from './pair-evidence.ts';
 import type { Suspicions } from './suspicion.ts';
 import { STRENGTH, createSuspicions, suspicionOf } from './suspicion.ts';
 import type { Timeline } from './timeline.ts';
-import { rowFailed, servicesBeside, servicesFailingAround, servicesUnderWay } from './timeline.ts';
+import { servicesBeside, servicesUnderWay } from './timeline.ts';
 
-const HOUR_MS = 3_600_000;
-const DAY_MS = 24 * HOUR_MS;
-/** Deploys together below which nothing can be told. */
-const MIN_TOGETHER = 5;
+const DAY_MS = 86_400_000;
 /** Failures together below which a pair is not looked at. */
 const MIN_FAILED_TOGETHER = 2;
 /** Share of false claims that is accepted among the claims. */
 const FALSE_DISCOVERY_RATE = 0.12;
-/** Nothing less surprising than this is ever claimed. */
-const LARGEST_P = 0.01;
-/** Newest deploys of a service that are compared; what is older says little about today. */
-const MAX_CASES = 1000;
-/** A claim must raise the rate of failure by this much even at the low end of its interval. */
-const MIN_EFFECT = 0.1;
-/** Times change: deploys are only compared with others of the same three months of the service. */
-const PERIOD_MS = 90 * DAY_MS;
-/** This many other services failing around it make it a bad hour; bad hours are only compared with bad hours. */
-const BAD_HOUR = 2;
-
-/** A pattern that held up: deploys of a service fail when a certain other service deploys too. */
-export interface ConfirmedPattern {
-  with: string;
-  failedTogether: number;
-  deploysTogether: number;
-  failedAlone: number;
-  deploysAlone: number;
-  /** 80 % interval of the probability of failure when both deploy. */
-  low: number;
-  high: number;
-  /** What the company adds to the probability of failure. */
-  excess: number;
-}
 
 /** What was seen and claimed about pairs of services of one environment. Plain data. */
 export interface CoDeploys {
@@ -190,163 +172,39 @@ function isDue(pairs: CoDeploys, own: number): boolean {
   return (pairs.failures.get(own) ?? 0) >= before * 1.15;
 }
 
-/** One ended deploy of a service: how it went, and who was around. */
-interface Case {
-  failed: boolean;
-  period: number;
-  beside: Set<number>;
-  failing: Set<number>;
-}
-
-function toCases(line: Timeline, own: number): Case[] {
-  const rows = (line.rows[own] ?? []).slice(-MAX_CASES);
-  const firstMs = line.startMs[line.rows[own]?.[0] ?? 0] ?? 0;
-  const cases: Case[] = [];
-  for (const row of rows) {
-    const failed = rowFailed(line, row);
-    if (failed === undefined) continue;
-    const beside = new Set<number>();
-    const failing = new Set<number>();
-    servicesBeside(line, row, beside);
-    servicesFailingAround(line, row, HOUR_MS, failing);
-    cases.push({ failed, period: Math.floor(((line.startMs[row] ?? 0) - firstMs) / PERIOD_MS), beside, failing });
-  }
-  return cases;
-}
-
-function countTogether(cases: readonly Case[]): Map<number, number> {
-  const together = new Map<number, number>();
-  for (const { beside } of cases) for (const other of beside) together.set(other, (together.get(other) ?? 0) + 1);
-  return together;
-}
-
-/**
- * For every pair that met often enough, the smallest p value it could have reached, of those small enough to matter. The
- * strata are those of the pair test but for one thing: a partner's own failures count towards a bad hour here.
- */
-function smallestPossible(cases: readonly Case[], together: ReadonlyMap<number, number>): number[] {
-  const totals = new Map<number, { total: number; failed: number }>();
-  const beside = new Map<number, Map<number, number>>();
-  for (const { failed, period, beside: others, failing } of cases) {
-    const key = period * 2 + (failing.size >= BAD_HOUR ? 1 : 0);
-    const stratum = totals.get(key) ?? { total: 0, failed: 0 };
-    totals.set(key, stratum);
-    stratum.total += 1;
-    if (failed) stratum.failed += 1;
-    for (const other of others) {
-      if ((together.get(other) ?? 0) < MIN_TOGETHER) continue;
-      const met = beside.get(other) ?? new Map<number, number>();
-      beside.set(other, met);
-      met.set(key, (met.get(key) ?? 0) + 1);
-    }
-  }
-  const result: number[] = [];
-  for (const met of beside.values()) {
-    const strata = [...met].map(([key, count]) => {
-      const { total, failed } = totals.get(key) ?? { total: 0, failed: 0 };
-      return { total, failed, beside: count, both: 0 };
-    });
-    const smallest = smallestMidP(strata);
-    if (smallest <= LARGEST_P) result.push(smallest);
-  }
-  return result;
-}
-
-/** @param kept partners already believed; only deploys with exactly the same ones of them are compared */
-function testPair(cases: readonly Case[], other: number, kept: readonly number[]): number {
-  return exactMidP(toStrata(cases, other, kept));
-}
-
-function toStrata(cases: readonly Case[], other: number, kept: readonly number[]): Stratum[] {
-  const strata = new Map<number, Stratum>();
-  for (const { failed, period, beside, failing } of cases) {
-    const bad = failing.size >= BAD_HOUR && failing.size - (failing.has(other) ? 1 : 0) >= BAD_HOUR;
-    let key = period * 2 + (bad ? 1 : 0);
-    // The kept partners are few; beyond thirty the rest share one bit.
-    kept.forEach((partner, index) => {
-      if (beside.has(partner)) key += 2 ** (20 + Math.min(30, index));
-    });
-    let stratum = strata.get(key);
-    if (stratum === undefined) strata.set(key, (stratum = { total: 0, failed: 0, beside: 0, both: 0 }));
-    stratum.total += 1;
-    if (failed) stratum.failed += 1;
-    if (!beside.has(other)) continue;
-    stratum.beside += 1;
-    if (failed) stratum.both += 1;
-  }
-  return [...strata.values()];
-}
-
 /**
  * The largest p value that is still believed: Benjamini and Hochberg's rule, over the pairs that could have reached the
  * value in question at all.
  */
 function discoveryLimit(pairs: CoDeploys): number {
   const values: number[] = [];
-  const possible: number[] = [];
-  for (const test of pairs.tests.values()) {
-    for (const smallest of test.possible) possible.push(smallest);
-    for (const { p } of test.pairs) if (p <= LARGEST_P) values.push(p);
-  }
+  for (const test of pairs.tests.values()) for (const { p } of test.pairs) if (p <= LARGEST_P) values.push(p);
+  if (values.length === 0) return 0;
   values.sort((a, b) => a - b);
-  possible.sort((a, b) => a - b);
-  let reachable = possible.length;
+  const reachable = countUpTo(pairs, values);
   for (let rank = values.length; rank > 0; rank -= 1) {
     const value = values[rank - 1] ?? 1;
-    while (reachable > 0 && (possible[reachable - 1] ?? 0) > value) reachable -= 1;
-    if (value <= (FALSE_DISCOVERY_RATE * rank) / Math.max(1, reachable)) return value;
+    if (value <= (FALSE_DISCOVERY_RATE * rank) / Math.max(1, reachable[rank - 1] ?? 1)) return value;
   }
   return 0;
 }
 
-function selectPatterns(line: Timeline, cases: readonly Case[], pool: readonly number[]): ConfirmedPattern[] {
-  const kept: number[] = [];
-  let left = [...pool];
-  while (left.length > 0) {
-    const tested = left.map((other) => ({ other, p: testPair(cases, other, kept) })).sort((a, b) => a.p - b.p);
-    const best = tested[0];
-    if (best === undefined || (kept.length > 0 && best.p > 0.01 / pool.length)) break;
-    kept.push(best.other);
-    left = left.filter((other) => other !== best.other);
-  }
-  return kept.map((other) => toPattern(line, cases, other, kept)).filter((pattern) => pattern !== undefined);
-}
-
-/** The counts of one partner, leaving out deploys with another kept partner; undefined where the effect is too small. */
-function toPattern(
-  line: Timeline,
-  cases: readonly Case[],
-  other: number,
-  kept: readonly number[],
-): ConfirmedPattern | undefined {
-  let failedTogether = 0;
-  let deploysTogether = 0;
-  let failedAlone = 0;
-  let deploysAlone = 0;
-  for (const { failed, beside } of cases) {
-    if (kept.some((partner) => partner !== other && beside.has(partner))) continue;
-    if (beside.has(other)) {
-      deploysTogether += 1;
-      if (failed) failedTogether += 1;
-    } else {
-      deploysAlone += 1;
-      if (failed) failedAlone += 1;
+/** For each of the ascending values, how many pairs could have reached it. There are few values and very many pairs. */
+function countUpTo(pairs: CoDeploys, values: readonly number[]): number[] {
+  const counts = values.map(() => 0);
+  const largest = values.at(-1) ?? 0;
+  for (const { possible } of pairs.tests.values())
+    for (const smallest of possible) {
+      if (smallest > largest) continue;
+      let low = 0;
+      let high = values.length - 1;
+      while (low < high) {
+        const middle = (low + high) >> 1;
+        if ((values[middle] ?? 0) < smallest) low = middle + 1;
+        else high = middle;
+      }
+      counts[low] = (counts[low] ?? 0) + 1;
     }
-  }
-  const alone = (failedAlone + 0.5) / (deploysAlone + 1);
-  const low = betaQuantile(0.1, failedTogether + 0.5, deploysTogether - failedTogether + 0.5);
-  if (low <= alone + MIN_EFFECT) return undefined;
-  const high = betaQuantile(0.9, failedTogether + 0.5, deploysTogether - failedTogether + 0.5);
-  const together = (failedTogether + 0.5) / (deploysTogether + 1);
-  const excess = 1 - (1 - together) / (1 - alone);
-  return {
-    with: line.names[other] ?? '',
-    failedTogether,
-    deploysTogether,
-    failedAlone,
-    deploysAlone,
-    low,
-    high,
-    excess,
-  };
+  let sum = 0;
+  return counts.map((count) => (sum += count));
 }

@@ -1,4 +1,4 @@
-import type { ConfirmedPattern } from './co-deploy.ts';
+import type { ConfirmedPattern } from './pair-evidence.ts';
 import { toClaim, toServiceName } from './explain.ts';
 import type { FailureFingerprint, Scope } from './facts.ts';
 import { toScopeLabel } from './facts.ts';

@@ -52,7 +52,7 @@ export function forecast(
   const offset = toLogit(own);
   const features = toFeatures(seen, atMs, base.rate, ignored);
   const score = scoreOf(model.logistic, features);
-  const variance = Math.max(0, varianceOf(model.logistic, features, new Float64Array(features.length)));
+  const variance = Math.max(0, varianceOf(model.logistic, features));
   const either = (probability: number) => 1 - (1 - probability) * (1 - base.systemic);
   const slow = seen.state?.slow ?? { deploys: 0, failures: 0 };
   const signals = either(averagedProbability(offset + score, variance));

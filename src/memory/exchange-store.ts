@@ -8,8 +8,8 @@ import { toExportHeader, toFactLine, toSayingLine, type ImportedItem, type Parse
 import {
   insertDeploys,
   insertOutcomes,
-  listFactsAsTold,
   nextSeq,
+  readFactsAsTold,
   toScopeColumns,
   type PlacedDeploy,
   type PlacedOutcome,
@@ -118,8 +118,6 @@ async function writeSaying(trx: Transaction, correction: Correction, known: Set<
   return true;
 }
 
-const PAGE = 2_000;
-
 /** All that the memory is told, as lines, without what a person had forgotten; each chunk holds whole lines. */
 export async function* exportHistory(
   db: Database,
@@ -129,12 +127,8 @@ export async function* exportHistory(
   const corrections = await listCorrections(db.knex);
   const book = openCorrections(corrections);
   const deploys = new Map<string, DeployFact>();
-  let after: { toldAt: string; seq: number } | undefined;
   const { service } = input;
-  for (;;) {
-    const facts = await listFactsAsTold(db.knex, after, PAGE, (query) => {
-      if (service !== undefined) void query.where('deploys.service', service);
-    });
+  for await (const facts of readFactsAsTold(db.knex, service === undefined ? {} : { service })) {
     const lines = facts.flatMap((fact) => {
       if (fact.kind === 'deploy') {
         if (book.isForgotten(fact.deploy, fact.seq)) return [];
@@ -148,8 +142,6 @@ export async function* exportHistory(
       return [toFactLine({ ...fact, outcome: told }, input.source)];
     });
     if (lines.length > 0) yield `${lines.join('\n')}\n`;
-    if (facts.length < PAGE) break;
-    after = facts.at(-1);
   }
   const sayings = corrections.flatMap((one) => {
     if (one.kind === 'import' || (service !== undefined && one.scope.service !== service)) return [];

@@ -1,4 +1,4 @@
-import type { ConfirmedPattern } from './co-deploy.ts';
+import type { ConfirmedPattern } from './pair-evidence.ts';
 import type { EnvironmentModel, Forecast } from './estimator.ts';
 import { trustInSignals } from './estimator.ts';
 import { FEATURES } from './features.ts';

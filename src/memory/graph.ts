@@ -1,4 +1,4 @@
-import type { ConfirmedPattern } from './co-deploy.ts';
+import type { ConfirmedPattern } from './pair-evidence.ts';
 import { toClaim } from './explain.ts';
 import type { Scope } from './facts.ts';
 import { toScopeKey } from './facts.ts';

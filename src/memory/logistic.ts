@@ -28,18 +28,19 @@ export function scoreOf(model: OnlineLogistic, features: Float64Array): number {
   return sum;
 }
 
-/** How unsure that score is: its variance under the belief. */
-export function varianceOf(model: OnlineLogistic, features: Float64Array, scratch: Float64Array): number {
+/** How unsure that score is: its variance under the belief. Most features are zero, so only the others are multiplied. */
+export function varianceOf(model: OnlineLogistic, features: Float64Array): number {
   const { covariance } = model;
   const size = features.length;
   let variance = 0;
   for (let row = 0; row < size; row += 1) {
+    // These loops run for every deploy; indices are in range by construction.
+    const left = features[row]!;
+    if (left === 0) continue;
     const start = row * size;
-    let sum = 0;
-    // The inner loop runs for every deploy; indices are in range by construction.
-    for (let column = 0; column < size; column += 1) sum += covariance[start + column]! * features[column]!;
-    scratch[row] = sum;
-    variance += sum * features[row]!;
+    variance += left * left * covariance[start + row]!;
+    for (let column = row + 1; column < size; column += 1)
+      if (features[column]! !== 0) variance += 2 * left * features[column]! * covariance[start + column]!;
   }
   return variance;
 }
@@ -62,19 +63,25 @@ export function learnLogistic(
 ): void {
   const { mean, covariance } = model;
   const size = mean.length;
-  const scratch = new Float64Array(size);
-  const variance = varianceOf(model, features, scratch);
+  const pull = new Float64Array(size);
+  let variance = 0;
+  for (let row = 0; row < size; row += 1) {
+    const feature = features[row]!;
+    if (feature === 0) continue;
+    const start = row * size;
+    for (let column = 0; column < size; column += 1) pull[column]! += covariance[start + column]! * feature;
+  }
+  for (let row = 0; row < size; row += 1) variance += pull[row]! * features[row]!;
   const probability = toProbability(offset + scoreOf(model, features));
   const curvature = weight * Math.max(probability * (1 - probability), 1e-4);
   const shrink = 1 / (1 + curvature * variance);
   const step = weight * ((failed ? 1 : 0) - probability) * shrink;
   const cut = curvature * shrink;
   for (let row = 0; row < size; row += 1) {
-    const pull = scratch[row]!;
-    mean[row] = mean[row]! + pull * step;
+    mean[row]! += pull[row]! * step;
+    const scaled = cut * pull[row]!;
+    if (scaled === 0) continue;
     const start = row * size;
-    const scaled = cut * pull;
-    for (let column = 0; column < size; column += 1)
-      covariance[start + column] = covariance[start + column]! - scaled * scratch[column]!;
+    for (let column = 0; column < size; column += 1) covariance[start + column]! -= scaled * pull[column]!;
   }
 }

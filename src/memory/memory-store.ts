@@ -11,10 +11,10 @@ import {
   insertOutcomes,
   listConcurrent,
   listDeploys,
-  listFactsAsTold,
   listFactsBySeq,
   newestToldAt,
   nextSeq,
+  readFactsAsTold,
   type StoredFact,
   type ToldPlace,
 } from './fact-store.ts';
@@ -119,13 +119,8 @@ function createReader(knex: Knex, options: { costs?: CostTable }) {
   const rebuild = async (bound: number): Promise<void> => {
     const corrections = (await listCorrections(knex)).filter((one) => one.seq <= bound);
     const next = createCorrectedMemory(options, corrections);
-    let after: ToldPlace | undefined;
-    for (;;) {
-      const facts = await listFactsAsTold(knex, after, PAGE);
+    for await (const facts of readFactsAsTold(knex))
       for (const fact of facts) if (fact.seq <= bound) next.tell(toFact(fact));
-      if (facts.length < PAGE) break;
-      after = facts.at(-1);
-    }
     memory = next;
     seen = bound;
   };

@@ -1,6 +1,7 @@
 import { deserialize, serialize } from 'node:v8';
 import { AppError } from '../lib/errors.ts';
-import type { CoDeploys, ConfirmedPattern } from './co-deploy.ts';
+import type { CoDeploys } from './co-deploy.ts';
+import type { ConfirmedPattern } from './pair-evidence.ts';
 import { addEnded, claimsOf, companyOf, createCoDeploys, testIfDue } from './co-deploy.ts';
 import type { EnvironmentModel, Forecast } from './estimator.ts';
 import { createEnvironmentModel, forecast, learnForecast } from './estimator.ts';
@@ -42,6 +43,8 @@ interface OpenDeploy {
   made: Forecast;
   /** Its place in the timeline of its environment. */
   row: number;
+  state: ServiceState;
+  environment: Environment;
 }
 
 /** All that is remembered; plain data, so that it can be written down and read back. */
@@ -97,12 +100,9 @@ export function createProjection(snapshot?: Uint8Array, ignored: ReadonlySet<str
     all.environments.set(key, created);
     return created;
   };
-  const getState = (fact: DeployFact) => {
-    const key = toScopeKey(fact);
-    const known = all.services.get(key);
-    if (known !== undefined) return known;
+  const addState = (fact: DeployFact) => {
     const created = createServiceState(fact);
-    all.services.set(key, created);
+    all.services.set(toScopeKey(fact), created);
     siblings.set(fact.service, [...siblingsOf(fact.service), created]);
     return created;
   };
@@ -114,14 +114,15 @@ export function createProjection(snapshot?: Uint8Array, ignored: ReadonlySet<str
       return { made, signals: toSignals(environment.model, made, seen, input), state: seen.state };
     },
     addDeploy: (fact) => {
-      const { timeline, pairs } = getEnvironment(environmentKey(fact));
+      const environment = getEnvironment(environmentKey(fact));
+      const { timeline, pairs } = environment;
       testIfDue(pairs, timeline, fact.startedAtMs);
-      const { environment, seen } = look(toRiskInput(fact));
+      const { seen } = look(toRiskInput(fact));
       const made = forecast(environment.model, seen, fact.startedAtMs, ignored);
-      const state = getState(fact);
+      const state = seen.state ?? addState(fact);
       const record: DeployRecord = { deploy: fact };
       const row = beginDeploy(timeline, toPlaceKey(fact), fact.startedAtMs);
-      all.open.set(fact.id, { record, made, row });
+      all.open.set(fact.id, { record, made, row, state, environment });
       addStart(state, record);
       const version = versionOf(fact);
       if (version !== undefined)
@@ -132,11 +133,9 @@ export function createProjection(snapshot?: Uint8Array, ignored: ReadonlySet<str
       const found = all.open.get(fact.deployId);
       if (found === undefined) return false;
       all.open.delete(fact.deployId);
-      const { record, made } = found;
+      const { record, made, state, environment } = found;
       record.outcome = fact;
       const failed = isFailure(fact.outcome);
-      const key = environmentKey(record.deploy);
-      const environment = getEnvironment(key);
       endDeploy(environment.timeline, found.row, fact.atMs, failed);
       if (failed === undefined) return true;
       addEnded(environment.pairs, environment.timeline, found.row, failed);
@@ -147,7 +146,6 @@ export function createProjection(snapshot?: Uint8Array, ignored: ReadonlySet<str
       const weight = fact.weight ?? 1;
       const others = (1 + Math.max(0, countEntries(environment.hour) - expected)) / weight - 1;
       addToWindow(environment.ended, fact.atMs, '');
-      const state = getState(record.deploy);
       // Beside others a failure says less about the service; not as little as about the environment, since it did fail.
       addEnd(state, record.deploy, fact, Math.sqrt(weight / (1 + others)));
       learnForecast(environment.model, made, failed, others);
@@ -159,7 +157,7 @@ export function createProjection(snapshot?: Uint8Array, ignored: ReadonlySet<str
       if (version !== undefined) addVersionFailure(state, version);
       for (const window of [environment.hour, environment.sixHours, environment.day])
         addToWindow(window, fact.atMs, service);
-      addToWindow(all.everywhere, fact.atMs, `${key}\n${service}`);
+      addToWindow(all.everywhere, fact.atMs, `${environmentKey(record.deploy)}\n${service}`);
       return true;
     },
     snapshot: () => serialize({ format: SNAPSHOT_FORMAT, state: all }),
@@ -184,7 +182,7 @@ function createProjectionState(): ProjectionState {
 }
 
 /** Raised whenever the shape of the state or the meaning of a number in it changes. */
-const SNAPSHOT_FORMAT = 1;
+const SNAPSHOT_FORMAT = 2;
 
 function readSnapshot(bytes: Uint8Array): ProjectionState {
   let value: unknown;

@@ -50,8 +50,10 @@ export interface ServiceState {
   lastVersion?: string;
   lastWasOlder: boolean;
   lastOlderAtMs: number;
+  /** Weights of the forms of versions, in units that grow with every deploy. */
   shapes: Map<string, number>;
   shapeTotal: number;
+  shapeUnit: number;
 }
 
 export function createServiceState(scope: Scope): ServiceState {
@@ -73,6 +75,7 @@ export function createServiceState(scope: Scope): ServiceState {
     lastOlderAtMs: Number.NEGATIVE_INFINITY,
     shapes: new Map(),
     shapeTotal: 0,
+    shapeUnit: 1,
   };
 }
 

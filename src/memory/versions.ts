@@ -98,8 +98,8 @@ export function viewVersion(
 
 function surpriseOf(state: ServiceState, version: string): number {
   if (state.shapeTotal === 0) return 0;
-  const seen = state.shapes.get(toVersionShape(version)) ?? 0;
-  return Math.min(4, Math.max(0, -Math.log((seen + 0.5) / (state.shapeTotal + 1))));
+  const seen = (state.shapes.get(toVersionShape(version)) ?? 0) / state.shapeUnit;
+  return Math.min(4, Math.max(0, -Math.log((seen + 0.5) / (state.shapeTotal / state.shapeUnit + 1))));
 }
 
 /** Takes note of a version that is being deployed. `older` is what `viewVersion` said before. */
@@ -113,13 +113,7 @@ export function addVersion(
 ): void {
   state.lastWasOlder = older;
   if (older) state.lastOlderAtMs = atMs;
-  for (const [shape, weight] of state.shapes) {
-    if (weight < 0.01) state.shapes.delete(shape);
-    else state.shapes.set(shape, weight * SHAPE_DECAY);
-  }
-  const shape = toVersionShape(version);
-  state.shapes.set(shape, (state.shapes.get(shape) ?? 0) + 1);
-  state.shapeTotal = state.shapeTotal * SHAPE_DECAY + 1;
+  addShape(state, toVersionShape(version));
   if (!state.versions.has(version)) {
     const here = environmentKey(state.scope);
     for (const sibling of siblings) {
@@ -131,6 +125,20 @@ export function addVersion(
     forgetOldest(state.versions, MAX_VERSIONS);
   }
   state.lastVersion = version;
+}
+
+/** Fades all shapes by letting each new one weigh more; rescaled long before the weights grow too large. */
+function addShape(state: ServiceState, shape: string): void {
+  state.shapeUnit /= SHAPE_DECAY;
+  state.shapes.set(shape, (state.shapes.get(shape) ?? 0) + state.shapeUnit);
+  state.shapeTotal += state.shapeUnit;
+  if (state.shapeUnit < 1e6) return;
+  for (const [known, weight] of state.shapes) {
+    if (weight < 0.01 * state.shapeUnit) state.shapes.delete(known);
+    else state.shapes.set(known, weight / state.shapeUnit);
+  }
+  state.shapeTotal /= state.shapeUnit;
+  state.shapeUnit = 1;
 }
 
 export function addVersionFailure(state: ServiceState, version: string): void {

@@ -1,18 +1,10 @@
-import type { Analysis, Metric } from '../analysis.ts';
+import type { Metric, TemplatePurpose } from '../analysis.ts';
 import { printCode, toCode, toStringCode } from '../source/code.ts';
 import type { Code, Style } from '../source/code.ts';
 
-/** The templates of a workload; the second judges pods that users cannot reach yet. */
-export type TemplatePurpose = 'analysis' | 'preview-analysis';
-
+/** The name of a workload's AnalysisTemplate. */
 export function toTemplateName(workload: string, purpose: TemplatePurpose): string {
   return `${workload}-${purpose}`;
-}
-
-/** The metrics that can tell something at that time. */
-export function listMetrics(analysis: Analysis | undefined, purpose: TemplatePurpose): Metric[] {
-  const other = purpose === 'analysis' ? 'before_traffic' : 'with_traffic';
-  return (analysis?.metrics ?? []).filter(({ when }) => when !== other);
 }
 
 interface TemplateInput {
@@ -24,7 +16,7 @@ interface TemplateInput {
 }
 
 /** The AnalysisTemplate as an object for the source, with comments for whoever tunes it there. */
-export function toTemplateCode(input: TemplateInput, style: Style): Code {
+function toTemplateCode(input: TemplateInput, style: Style): Code {
   const { workload, purpose, metrics } = input;
   const args = listArgs(metrics).map(({ name }) => ({ name }));
   return {
@@ -37,6 +29,10 @@ export function toTemplateCode(input: TemplateInput, style: Style): Code {
         {
           object: [
             ...(args.length === 0 ? [] : ([['args', toCode(args, style)]] as const)),
+            [
+              '// Each has two conditions: without data, or with NaN, neither holds, and the Rollout waits for a person.',
+              '',
+            ],
             ['metrics', { array: metrics.map((metric) => toMetricCode(input, metric, style)) }],
           ],
         },
@@ -48,8 +44,8 @@ export function toTemplateCode(input: TemplateInput, style: Style): Code {
 function toMetricCode({ service, workload, address }: TemplateInput, metric: Metric, style: Style): Code {
   const { initialDelay, interval, count, failureLimit, inconclusiveLimit } = metric;
   const query = metric.query
-    .replaceAll('{{service}}', service)
-    .replaceAll('{{workload}}', workload)
+    .replaceAll('{{service}}', () => service)
+    .replaceAll('{{workload}}', () => workload)
     .replaceAll('{{window}}', toWindow(interval))
     .replaceAll('{{namespace}}', '{{args.namespace}}')
     .replaceAll('{{pod_hash}}', '{{args.pod-hash}}');
@@ -57,7 +53,6 @@ function toMetricCode({ service, workload, address }: TemplateInput, metric: Met
   return {
     object: [
       ...toEntries({ name: metric.name, initialDelay, interval, count, failureLimit, inconclusiveLimit }, style),
-      ['// Two conditions: without data, or with NaN, neither holds, and the Rollout waits for a person.', ''],
       ...toEntries({ successCondition: success, failureCondition: failure }, style),
       ['provider', { object: [['prometheus', { object: toEntries({ address, query }, style) }]] }],
     ],

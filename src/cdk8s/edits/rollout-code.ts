@@ -1,92 +1,65 @@
-import type { ts } from 'ts-morph';
+import { listMetrics } from '../analysis.ts';
+import type { TemplatePurpose } from '../analysis.ts';
 import type { Service } from '../project.ts';
 import { printCode, toCode, toStringCode } from '../source/code.ts';
-import type { Code } from '../source/code.ts';
-import { evaluateText, findPath, toObject } from '../source/follow.ts';
-import { listNodes, toWhere } from '../source/module.ts';
-import { unsupported } from '../source/refusal.ts';
-import { listCalls, listConstructs } from '../tree.ts';
+import type { Code, Style } from '../source/code.ts';
+import { listNodes } from '../source/module.ts';
+import { listConstructs } from '../tree.ts';
 import type { ConstructNode } from '../tree.ts';
+import { findActiveService } from './active-service.ts';
+import type { ActiveService } from './active-service.ts';
+import { printTemplate, toReferenceCode, toTemplateName } from './analysis-code.ts';
 import type { EditContext } from './context.ts';
+
+/** What only the way a Rollout takes over a Deployment decides. */
+export interface TakeOver {
+  /** The expression for its replicas. */
+  replicas: string;
+  /** `never` leaves the Deployment's own pods where they are. */
+  scaleDown: 'progressively' | 'never';
+}
 
 interface RolloutCode {
   strategy: Code;
   /** The Service that shows the new version of a blue-green rollout before it is promoted. */
   preview: string | undefined;
-  /** The statements that add the Rollout, given the expression for its replicas. */
-  statements(replicas: string): string[];
+  /** Statements the strategy refers to, to stand before the Rollout. */
+  measures: string[];
+  /** Names of the AnalysisTemplates it refers to. */
+  templates: string[];
+  /** What the new version is measured by, or that nothing does; for the edit's summary. */
+  measured: string;
+  /** The statement that adds the Rollout. */
+  rollout(takeOver: TakeOver): string;
 }
 
-// Without a mesh the weight is kept by the number of pods, so small steps mean little on few replicas.
-const CANARY_STEPS = [
-  { setWeight: 20 },
-  { pause: { duration: '2m' } },
-  { setWeight: 50 },
-  { pause: { duration: '2m' } },
-];
+export interface At {
+  scope: string;
+  indent: string;
+}
 
 export function toRolloutCode(
   context: EditContext,
   service: Service,
   workload: ConstructNode,
   strategy: 'canary' | 'blue_green',
-  at: { scope: string; indent: string },
+  at: At,
 ): RolloutCode {
   const { editor } = context;
   const { module, name } = workload;
   const style = editor.style(module);
   const type = editor.refer(module, 'cdk8s', 'ApiObject');
-  const active = strategy === 'blue_green' ? findActiveService(context, service, workload) : undefined;
-  const code: Code =
-    active === undefined
-      ? { object: [['canary', { object: [['steps', toCode(CANARY_STEPS, style)]] }]] }
-      : {
-          object: [
-            [
-              'blueGreen',
-              // Promoted by whoever watches it, after the preview has been looked at.
-              {
-                object: [
-                  ['activeService', toCode(active.name, style)],
-                  ['previewService', toCode(`${active.name}-preview`, style)],
-                  ['autoPromotionEnabled', 'false'],
-                ],
-              },
-            ],
-          ],
-        };
-  const preview =
-    active === undefined
-      ? undefined
-      : `new ${active.type ?? type}(${at.scope}, ${toStringCode('preview', style)}, ${printCode(
-          {
-            object: [
-              ...(active.type === undefined
-                ? ([
-                    ['apiVersion', toCode('v1', style)],
-                    ['kind', toCode('Service', style)],
-                  ] as const)
-                : []),
-              ['metadata', toCode({ name: `${active.name}-preview` }, style)],
-              [
-                'spec',
-                {
-                  object: [
-                    ['selector', active.selector],
-                    ['ports', active.ports],
-                  ],
-                },
-              ],
-            ],
-          },
-          style,
-          at.indent,
-          120,
-        )});`;
+  const parts =
+    strategy === 'canary'
+      ? toCanary(context, service, workload, at)
+      : toBlueGreen(context, service, workload, { ...at, type });
   return {
-    strategy: code,
-    preview,
-    statements: (replicas) => {
+    ...parts,
+    rollout: ({ replicas, scaleDown }) => {
+      const pods =
+        scaleDown === 'never'
+          ? '// The pods are described by the Deployment; its own stay beside these until it is given none.'
+          : '// The pods are described by the Deployment, whose own are taken down as these become ready.';
       const rollout: Code = {
         object: [
           ['apiVersion', toCode('argoproj.io/v1alpha1', style)],
@@ -106,101 +79,170 @@ export function toRolloutCode(
             {
               object: [
                 ['replicas', replicas],
-                ['// The pods are described by the Deployment, whose own are taken down as these become ready.', ''],
-                [
-                  'workloadRef',
-                  toCode({ apiVersion: 'apps/v1', kind: 'Deployment', name, scaleDown: 'progressively' }, style),
-                ],
-                ['strategy', code],
+                [pods, ''],
+                ['workloadRef', toCode({ apiVersion: 'apps/v1', kind: 'Deployment', name, scaleDown }, style)],
+                ['strategy', parts.strategy],
               ],
             },
           ],
         ],
       };
-      const statement = `new ${type}(${at.scope}, ${toStringCode('rollout', style)}, ${printCode(rollout, style, at.indent, 120)});`;
-      return preview === undefined ? [statement] : [preview, statement];
+      const id = findFreeId(workload, 'rollout');
+      return `new ${type}(${at.scope}, ${toStringCode(id, style)}, ${printCode(rollout, style, at.indent, 120)});`;
     },
   };
 }
 
-/** The Service in front of a workload, and how to write a second one like it. */
-interface ActiveService {
-  name: string;
-  /** A generated class such as `k8s.KubeService`, whose own value classes the fields may hold; else an ApiObject does. */
-  type?: string;
-  selector: string;
-  ports: Code;
+type Parts = Omit<RolloutCode, 'rollout'>;
+
+function toCanary(context: EditContext, service: Service, workload: ConstructNode, at: At): Parts {
+  const style = context.editor.style(workload.module);
+  const { canarySteps, analysis } = context.project.config;
+  const metrics = listMetrics(analysis, 'analysis');
+  const variable = findFreeName(workload, ['analysis', 'rolloutAnalysis']);
+  const steps = canarySteps.flatMap(({ weight, pause }): Code[] => [
+    toCode({ setWeight: weight }, style),
+    ...(pause === undefined ? [] : [toCode({ pause: pause === 'until_promoted' ? {} : { duration: pause } }, style)]),
+    ...(metrics.length === 0 ? [] : [{ object: [['analysis', variable] as const] }]),
+  ]);
+  const reference = printCode(toReferenceCode(workload.name, 'analysis', metrics, style), style, at.indent, 20);
+  const weights = canarySteps.map(({ weight }) => `${weight} %`).join(', ');
+  return {
+    strategy: { object: [['canary', { object: [['steps', { array: steps }]] }]] },
+    preview: undefined,
+    measures:
+      metrics.length === 0
+        ? []
+        : [...printTemplates(context, service, workload, ['analysis'], at), `const ${variable} = ${reference};`],
+    templates: metrics.length === 0 ? [] : [toTemplateName(workload.name, 'analysis')],
+    measured:
+      metrics.length === 0
+        ? `${weights}; nothing measures the new version, so it goes on after each pause unless someone aborts it`
+        : `${weights}, each measured by ${toMetricList(metrics)}`,
+  };
 }
 
-function findActiveService(context: EditContext, service: Service, workload: ConstructNode): ActiveService {
-  const { project, modules, editor } = context;
-  for (const call of workload.source === 'plus' ? listCalls(workload, ['exposeViaService']) : []) {
-    const [options] = call.node.arguments;
-    const object = options === undefined ? undefined : toObject(modules, { ...call, node: options })?.place;
-    const name = object === undefined ? undefined : evaluateText(modules, findPath(modules, object, ['name']));
-    const { parent } = call.node;
-    const { compiler } = call.module;
-    if (name === undefined) break;
-    let variable =
-      compiler.isVariableDeclaration(parent) && compiler.isIdentifier(parent.name) ? parent.name.text : undefined;
-    if (variable === undefined && compiler.isExpressionStatement(parent)) {
-      const taken = listNodes(compiler, call.module.file).some(
-        (item) => compiler.isIdentifier(item) && item.text === 'service',
-      );
-      if (!taken) {
-        editor.insertAt(call.module, call.node.getStart(call.module.file), 'const service = ');
-        variable = 'service';
-      }
-    }
-    if (variable === undefined) break;
-    return { name, ...copyOf(variable) };
-  }
-  for (const construct of listConstructs(project, service)) {
-    if (construct.kind !== 'Service' || construct.props === undefined || construct.name.endsWith('-preview')) continue;
-    if (construct.source === 'plus') {
-      if (construct.variable !== undefined && construct.module === workload.module)
-        return { name: construct.name, ...copyOf(construct.variable) };
-      continue;
-    }
-    const selector = findPath(modules, construct.props, ['spec', 'selector']);
-    const ports = findPath(modules, construct.props, ['spec', 'ports']);
-    if (selector === undefined || ports === undefined || selector.module !== workload.module) continue;
-    return {
-      name: construct.name,
-      ...(construct.source === 'kube' ? { type: construct.node.expression.getText(construct.module.file) } : {}),
-      selector: selector.node.getText(selector.module.file),
-      ports: ports.node.getText(ports.module.file),
-    };
-  }
-  throw unsupported(
-    `${toWhere(workload.module, workload.node)}: blue-green needs a Service in front of ${workload.name}, and none can be read from the source`,
-    'Expose it by a Service with a literal name first, or choose canary.',
-  );
-
-  /** Selector and ports of a cdk8s-plus Service, taken from the object it renders. */
-  function copyOf(variable: string): { selector: string; ports: Code } {
-    const type = editor.refer(workload.module, 'cdk8s', 'ApiObject');
-    const lazy = editor.refer(workload.module, 'cdk8s', 'Lazy');
-    const read = (field: string) => `${lazy}.any({ produce: () => ${type}.of(${variable}).toJson().spec.${field} })`;
-    return { selector: read('selector'), ports: read('ports') };
-  }
+function toBlueGreen(
+  context: EditContext,
+  service: Service,
+  workload: ConstructNode,
+  at: At & { type: string },
+): Parts {
+  const style = context.editor.style(workload.module);
+  const { analysis } = context.project.config;
+  const before = listMetrics(analysis, 'preview-analysis');
+  const after = listMetrics(analysis, 'analysis');
+  const active = findActiveService(context, service, workload);
+  const { name } = workload;
+  const purposes = [
+    ...(before.length === 0 ? [] : ['preview-analysis' as const]),
+    ...(after.length === 0 ? [] : ['analysis' as const]),
+  ];
+  const fields: (readonly [string, Code])[] = [
+    ['activeService', toCode(active.name, style)],
+    ['previewService', toCode(`${active.name}-preview`, style)],
+    // Promoted by whoever watches it, after the preview has been looked at.
+    ['autoPromotionEnabled', 'false'],
+    ...(before.length === 0
+      ? []
+      : ([['prePromotionAnalysis', toReferenceCode(name, 'preview-analysis', before, style)]] as const)),
+    ...(after.length === 0
+      ? []
+      : ([['postPromotionAnalysis', toReferenceCode(name, 'analysis', after, style)]] as const)),
+  ];
+  return {
+    strategy: { object: [['blueGreen', { object: fields }]] },
+    preview: printPreview(active, style, { ...at, id: findFreeId(workload, 'preview') }),
+    measures: printTemplates(context, service, workload, purposes, at),
+    templates: purposes.map((purpose) => toTemplateName(name, purpose)),
+    measured: [
+      before.length === 0 ? 'nothing measures the preview' : `the preview is measured by ${toMetricList(before)}`,
+      after.length === 0
+        ? 'nothing measures the new version once it is promoted'
+        : `after its promotion by ${toMetricList(after)}`,
+    ].join(', '),
+  };
 }
 
-export function findPreview(constructs: readonly ConstructNode[], workload: ConstructNode): ConstructNode | undefined {
-  return constructs.find(
-    (item) => item.kind === 'Service' && item.module === workload.module && item.name.endsWith('-preview'),
-  );
+function toMetricList(metrics: readonly { name: string }[]): string {
+  return metrics.map(({ name }) => name).join(' and ');
 }
 
-/** `ApiObject.of(deployment).addJsonPatch(JsonPatch.remove('/spec/replicas'))` statements. */
-export function listReplicaPatches(workload: ConstructNode): ts.Statement[] {
-  const { module } = workload;
-  const { compiler } = module;
-  return listNodes(compiler, workload.frame.owner ?? module.file).filter((node): node is ts.ExpressionStatement => {
-    if (!compiler.isExpressionStatement(node)) return false;
-    const text = node.getText(module.file).replace(/\s/g, '');
-    return (
-      text.includes(`.of(${workload.variable ?? ''}).addJsonPatch(`) && /remove\(['"]\/spec\/replicas['"]\)/.test(text)
+/** The templates that are not there yet; one that is may have been tuned by hand, and stays. */
+function printTemplates(
+  context: EditContext,
+  service: Service,
+  workload: ConstructNode,
+  purposes: readonly TemplatePurpose[],
+  at: At,
+): string[] {
+  const { editor, project } = context;
+  const { analysis } = project.config;
+  if (analysis === undefined) return [];
+  const style = editor.style(workload.module);
+  const type = editor.refer(workload.module, 'cdk8s', 'ApiObject');
+  const present = listTemplates(context, service, workload).map(({ name }) => name);
+  return purposes
+    .filter((purpose) => !present.includes(toTemplateName(workload.name, purpose)))
+    .map((purpose) =>
+      printTemplate(
+        {
+          service: service.name,
+          workload: workload.name,
+          purpose,
+          address: analysis.address,
+          metrics: listMetrics(analysis, purpose),
+        },
+        { ...at, type, id: findFreeId(workload, purpose), style },
+      ),
     );
+}
+
+/** The AnalysisTemplates of the chart that carry the names ours have. */
+export function listTemplates({ project }: EditContext, service: Service, workload: ConstructNode): ConstructNode[] {
+  const names = [toTemplateName(workload.name, 'analysis'), toTemplateName(workload.name, 'preview-analysis')];
+  return listConstructs(project, service).filter(
+    (item) => item.kind === 'AnalysisTemplate' && item.module === workload.module && names.includes(item.name),
+  );
+}
+
+/** Two constructs of one scope cannot share an id. */
+function findFreeId({ module, frame, name }: ConstructNode, wanted: string): string {
+  const { compiler } = module;
+  const taken = listNodes(compiler, frame.owner ?? module.file).some((node) => {
+    const id = compiler.isNewExpression(node) ? node.arguments?.[1] : undefined;
+    return id !== undefined && compiler.isStringLiteralLike(id) && id.text === wanted;
   });
+  return taken ? `${name}-${wanted}` : wanted;
+}
+
+function findFreeName({ module }: ConstructNode, wanted: readonly string[]): string {
+  const { compiler } = module;
+  const nodes = listNodes(compiler, module.file);
+  const taken = new Set(nodes.flatMap((node) => (compiler.isIdentifier(node) ? [node.text] : [])));
+  const [first = 'analysis'] = wanted;
+  for (let count = 2; ; count += 1) {
+    const free = [...wanted, `${first}${count}`].find((name) => !taken.has(name));
+    if (free !== undefined) return free;
+  }
+}
+
+function printPreview(active: ActiveService, style: Style, at: At & { type: string; id: string }): string {
+  const identity: (readonly [string, Code])[] =
+    active.type === undefined
+      ? [
+          ['apiVersion', toCode('v1', style)],
+          ['kind', toCode('Service', style)],
+        ]
+      : [];
+  const spec: Code = {
+    object: [
+      ['selector', active.selector],
+      ['ports', active.ports],
+    ],
+  };
+  const object: Code = {
+    object: [...identity, ['metadata', toCode({ name: `${active.name}-preview` }, style)], ['spec', spec]],
+  };
+  return `new ${active.type ?? at.type}(${at.scope}, ${toStringCode(at.id, style)}, ${printCode(object, style, at.indent, 120)});`;
 }

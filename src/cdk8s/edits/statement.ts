@@ -44,6 +44,21 @@ export function addStatements({ editor }: EditContext, spot: Spot, statements: r
   );
 }
 
+/** Puts statements, whose later lines carry their indentation, in front of another one and the comments that belong to it. */
+export function addBefore(
+  { editor }: EditContext,
+  module: SourceModule,
+  statement: ts.Statement,
+  statements: readonly string[],
+): void {
+  if (statements.length === 0) return;
+  const start = statement.getStart(module.file);
+  const comments = module.compiler.getLeadingCommentRanges(module.text, statement.getFullStart()) ?? [];
+  const own = comments.find(({ pos, end }) => !/\n[ \t]*\r?\n/.test(module.text.slice(end, start)) && pos > 0);
+  const indent = findIndent(module, statement);
+  editor.insertAt(module, own?.pos ?? start, statements.map((text) => `${text}\n\n${indent}`).join(''));
+}
+
 /** `near` puts it into the class that makes that construct, which may be one the chart is built from. */
 export function findSpot(context: EditContext, service: Service, near?: ConstructNode): Spot {
   const { project } = context;

@@ -67,13 +67,13 @@ export function renderEvent(event: TicketEvent, style: Style): string[] {
   }
 }
 
-/** The rendered difference as a reviewer reads it. */
-export function renderDifference(plan: PlanView, style: Style): string[] {
+/** The rendered difference as a reviewer reads it; of each object at most `maxLines`. */
+export function renderDifference(plan: PlanView, style: Style, maxLines = MAX_PATCH_LINES): string[] {
   const lines: string[] = [];
   for (const change of plan.changes) {
-    lines.push(`  ${style.bold(`${change.type} ${toRefLabel(change.ref)}`)}`);
+    lines.push(`  ${style.bold(toPlain(`${change.type} ${toRefLabel(change.ref)}`))}`);
     const body = change.patch.split('\n').filter((text) => !/^(---|\+\+\+|Index:|=+$|\\ No newline)/.test(text));
-    const shown = body.slice(0, MAX_PATCH_LINES);
+    const shown = body.slice(0, maxLines);
     for (const text of shown) lines.push(`    ${paintPatch(toPlain(text), style)}`);
     if (body.length > shown.length) lines.push(style.dim(`    … ${body.length - shown.length} more lines`));
   }

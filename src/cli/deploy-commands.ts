@@ -1,0 +1,54 @@
+import { InvalidArgumentError, Option, type Command } from 'commander';
+import { addConnectionOptions, type ConnectionOptions } from './connect.ts';
+import { DEPLOY_STRATEGIES, toDeployTitle, type DeployWish } from './deploy-words.ts';
+import type { Terminal } from './terminal.ts';
+import { examples, priorityOption } from './ticket-commands.ts';
+
+interface DeployOptions extends ConnectionOptions, Omit<DeployWish, 'service'> {
+  environment?: string;
+  priority?: string;
+  wait?: true;
+}
+
+/** `deploy`: a ticket without having to find the words. */
+export function addDeployCommand(program: Command, terminal: Terminal): void {
+  const deploy = addConnectionOptions(
+    program
+      .command('deploy')
+      .description('open a ticket that deploys or scales a service')
+      .argument('<service>', 'its name'),
+  )
+    .option('--image <image>', 'the whole image; a service that is missing is added')
+    .option('--version <tag>', 'another version of the image it has')
+    .option('--replicas <number>', 'how many pods', parseReplicas)
+    .addOption(new Option('--strategy <name>', 'how it is rolled out').choices([...DEPLOY_STRATEGIES]))
+    .option('--environment <name>', 'the environment that is meant')
+    .addOption(priorityOption())
+    .option('--wait', 'follow it until it has ended or needs a person');
+  deploy.addHelpText(
+    'after',
+    `\nThe plan waits for a person like that of every other ticket.\n${examples(
+      'tiphys deploy web --version 1.5.0 --wait',
+      'tiphys deploy api --image ghcr.io/acme/api:2.2.0 --strategy canary',
+      'tiphys deploy worker --replicas 5',
+    )}`,
+  );
+  deploy.action(async (service: string, options: DeployOptions) => {
+    const title = toDeployTitle({ service, ...options });
+    const { environment, priority } = options;
+    await (
+      await import('./ticket-actions.ts')
+    ).openTicket(terminal, options, {
+      title,
+      ...(environment === undefined ? {} : { target: { environment } }),
+      ...(priority === undefined ? {} : { priority }),
+    });
+  });
+}
+
+function parseReplicas(text: string): number {
+  const replicas = Number(text);
+  if (text.trim() === '' || !Number.isInteger(replicas) || replicas < 0 || replicas > 1_000)
+    throw new InvalidArgumentError('It must be a whole number from 0 to 1000.');
+  return replicas;
+}

@@ -1,0 +1,36 @@
+import { isAppError, toErrorMessage } from '../../lib/errors.ts';
+import type { Redactor } from '../../lib/redact.ts';
+
+/** What was found about one thing. */
+export interface Check {
+  name: string;
+  /** `warning` is weaker than it could be, `skipped` is not used with this configuration. */
+  status: 'ok' | 'warning' | 'broken' | 'skipped';
+  detail: string;
+  /** What to do; null where there is nothing. */
+  fix: string | null;
+}
+
+export const ok = (name: string, detail: string): Check => ({ name, status: 'ok', detail, fix: null });
+export const skipped = (name: string, detail: string): Check => ({ name, status: 'skipped', detail, fix: null });
+export const warning = (name: string, detail: string, fix: string): Check => ({ name, status: 'warning', detail, fix });
+export const broken = (name: string, detail: string, fix: string | null): Check => ({
+  name,
+  status: 'broken',
+  detail,
+  fix,
+});
+
+/** The check that a thrown error amounts to. */
+export function toBroken(name: string, error: unknown): Check {
+  return broken(name, toErrorMessage(error), isAppError(error) ? (error.hint ?? null) : null);
+}
+
+/** The same without anything secret in it. */
+export function toClean(check: Check, redactor: Redactor): Check {
+  return {
+    ...check,
+    detail: redactor.text(check.detail),
+    fix: check.fix === null ? null : redactor.text(check.fix),
+  };
+}

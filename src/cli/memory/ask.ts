@@ -1,0 +1,91 @@
+import {
+  contextSchema,
+  explainSchema,
+  graphSchema,
+  historySchema,
+  servicesSchema,
+  type DeployView,
+} from '../../api/contract-memory.ts';
+import { toDot } from '../../memory/dot.ts';
+import type { MemoryGraph } from '../../memory/graph.ts';
+import { toSvg } from '../../memory/svg.ts';
+import { connect, print, type PlaceOptions, type ServerOptions } from './connection.ts';
+
+type Options = ServerOptions & PlaceOptions;
+
+const of = (service: string) => encodeURIComponent(service);
+const toPlace = ({ environment, namespace, cluster }: PlaceOptions) => ({ environment, namespace, cluster });
+
+/** What to expect of the next deploy of a service, in sentences. */
+export async function showContext(service: string, options: Options): Promise<void> {
+  const query = toPlace(options);
+  const known = await connect(options).request(contextSchema, 'GET', `/api/memory/context/${of(service)}`, { query });
+  const causes = known.patterns
+    .slice(0, 3)
+    .flatMap(({ fingerprint, possibleCauses, suggestedFix }) => [
+      '',
+      `${fingerprint.class} usually means:`,
+      ...possibleCauses.map((cause) => `  - ${cause}`),
+      `  ${suggestedFix}`,
+    ]);
+  print(options, known, [...known.summary, ...causes]);
+}
+
+/** Deploys of a service, newest first. */
+export async function showHistory(service: string, options: Options & { limit: number }): Promise<void> {
+  const query = { ...toPlace(options), limit: options.limit };
+  const found = await connect(options).request(historySchema, 'GET', `/api/memory/history/${of(service)}`, { query });
+  const lines = found.items.map(toHistoryLine);
+  print(options, found, lines.length === 0 ? [`No deploy of ${service} is remembered there.`] : lines);
+}
+
+function toHistoryLine(deploy: DeployView): string {
+  const { startedAt, version, digest, changeKind, strategy, outcome, concurrent, ticket, origin } = deploy;
+  const failure = outcome?.fingerprint === null || outcome === null ? '' : ` ${outcome.fingerprint.class}`;
+  const took =
+    outcome?.durationMs === null || outcome === null ? '' : ` after ${Math.round(outcome.durationMs / 1000)} s`;
+  const notes = [
+    ...(concurrent.length === 0 ? [] : [`beside ${concurrent.map((one) => one.service).join(', ')}`]),
+    ...(ticket === null ? [] : [ticket]),
+    ...(origin === null ? [] : [`from ${origin}`]),
+  ];
+  return [
+    startedAt.slice(0, 19).replace('T', ' '),
+    (version ?? digest?.slice(0, 19) ?? '-').padEnd(16),
+    changeKind.padEnd(14),
+    strategy.padEnd(10),
+    `${outcome?.outcome ?? 'under way'}${failure}${took}`,
+    ...(notes.length === 0 ? [] : [`(${notes.join('; ')})`]),
+  ].join('  ');
+}
+
+/** Every place something is remembered about. */
+export async function showServices(options: ServerOptions): Promise<void> {
+  const found = await connect(options).request(servicesSchema, 'GET', '/api/memory/services');
+  const lines = found.items.map(
+    ({ service, environment, deploys, failures, lastDeployAt }) =>
+      `${service} in ${environment}: ${deploys} deploys, ${failures} failed, the last at ${lastDeployAt.slice(0, 16)}Z`,
+  );
+  print(options, found, lines.length === 0 ? ['Nothing is remembered yet.'] : lines);
+}
+
+/** The graph, as DOT or SVG for a file, as JSON, or counted. */
+export async function showGraph(options: ServerOptions & { dot?: boolean; svg?: boolean }): Promise<void> {
+  const found = await connect(options).request(graphSchema, 'GET', '/api/memory/graph');
+  // The kinds are ours: the server drew them from the same type.
+  const graph = found as MemoryGraph;
+  if (options.dot === true) process.stdout.write(toDot(graph));
+  else if (options.svg === true) process.stdout.write(`${toSvg(graph).trimEnd()}\n`);
+  else {
+    const lines = graph.edges.map(
+      ({ from, to, kind, detail }) => `${from} ${kind.replaceAll('_', ' ')} ${to}: ${detail}`,
+    );
+    print(options, graph, [`${graph.nodes.length} nodes, ${graph.edges.length} edges`, ...lines]);
+  }
+}
+
+/** Why a ticket was done the way it was. */
+export async function showExplanation(ticket: string, options: ServerOptions): Promise<void> {
+  const found = await connect(options).request(explainSchema, 'GET', `/api/memory/explain/${of(ticket)}`);
+  print(options, found, [`"${found.title}" (${found.status})`, ...found.summary]);
+}

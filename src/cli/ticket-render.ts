@@ -1,0 +1,134 @@
+import type { PlanView, TicketView } from '../api/contract.ts';
+import { toPlain } from '../lib/plain-text.ts';
+import { renderDifference } from './demo/render.ts';
+import type { Style } from './demo/style.ts';
+import { toAge, toTable } from './table.ts';
+import { toShortId } from './ticket-id.ts';
+
+/** The colour of a status: green and red for good and bad ends, yellow where a person is needed. */
+export function paintStatus(status: string, text: string, style: Style): string {
+  if (status === 'resolved') return style.green(text);
+  if (status === 'failed' || status === 'errored') return style.red(text);
+  if (status.startsWith('pending_') || status === 'paused') return style.yellow(text);
+  return status === 'cancelled' || status === 'draft' ? style.dim(text) : style.cyan(text);
+}
+
+/** A table of tickets, one a line. */
+export function renderTickets(tickets: readonly TicketView[], nowMs: number, style: Style): string[] {
+  const head = ['ID', 'STATUS', 'PRIORITY', 'SERVICE', 'AGE', 'TITLE'];
+  const rows = tickets.map((one) => [
+    toShortId(one.id),
+    one.status,
+    one.priority,
+    one.application ?? '-',
+    toAge(one.createdAt, nowMs),
+    one.title,
+  ]);
+  return toTable(head, rows, (row, column, text) => {
+    if (row < 0) return style.dim(text);
+    return column === 1 ? paintStatus(tickets[row]?.status ?? '', text, style) : text;
+  });
+}
+
+/** Everything about one ticket but its events. */
+export function renderTicket(ticket: TicketView, style: Style): string[] {
+  const row = (name: string, text: string) => `${style.dim(name.padEnd(11))} ${toPlain(text)}`;
+  const optional = (name: string, text: string | null) => (text === null || text === '' ? [] : [row(name, text)]);
+  const { ending } = ticket;
+  return [
+    style.bold(toPlain(ticket.title)),
+    row('id', ticket.id),
+    `${style.dim('status'.padEnd(11))} ${paintStatus(ticket.status, ticket.status, style)}`,
+    ...optional('why', ticket.reason),
+    row('priority', ticket.priority),
+    ...optional('service', ticket.application),
+    ...optional('environment', ticket.target.environment ?? null),
+    row('by', ticket.actor),
+    row('opened', ticket.createdAt),
+    ...optional('started', ticket.startedAt),
+    ...optional('ended', ticket.endedAt),
+    ...(ticket.attempt > 1 ? [row('attempt', String(ticket.attempt))] : []),
+    ...(ending === null
+      ? []
+      : [
+          ...(ending.sentence === ticket.reason ? [] : [row('ending', ending.sentence)]),
+          ...ending.commits.map((sha) => row('commit', sha)),
+          ...ending.revertCommits.map((sha) => row('revert', sha)),
+        ]),
+    ...(ticket.description.trim() === '' ? [] : ['', toPlain(ticket.description.trimEnd())]),
+    ...(ending?.answer === undefined ? [] : ['', toPlain(ending.answer.trimEnd())]),
+    ...toNextLines(ticket, style),
+  ];
+}
+
+/** What a person can do now, as commands to copy; nothing where the ticket needs nobody. */
+export function toNextLines(ticket: TicketView, style: Style): string[] {
+  const id = toShortId(ticket.id);
+  const { hold } = ticket;
+  const lines = (sentence: string, ...commands: string[]) => [
+    '',
+    style.yellow(toPlain(sentence)),
+    ...commands.map((command) => `  tiphys ticket ${command}`),
+  ];
+  if (ticket.status === 'draft') return lines('It is a draft.', `start ${id}`);
+  if (ticket.status === 'paused') return lines('It is paused.', `resume ${id}`);
+  if (hold === null) return [];
+  switch (hold.kind) {
+    case 'plan_approval':
+      return lines(
+        `Its plan waits for you until ${hold.expiresAt}.`,
+        `plan ${id}`,
+        `approve ${id} --hash ${hold.changeHash}`,
+        `reject ${id} --reason TEXT`,
+      );
+    case 'approval':
+      return lines(
+        `${hold.sentence} It waits for you until ${hold.expiresAt}.`,
+        `grant ${id} --approval ${hold.approvalId}`,
+        `deny ${id} --reason TEXT`,
+      );
+    case 'question':
+      return lines(
+        `${hold.question}${hold.options.length === 0 ? '' : ` (${hold.options.join(', ')})`}`,
+        `answer ${id} TEXT`,
+      );
+  }
+}
+
+/** The plan as a person reads it before approving: steps, risk, advice, findings, the whole rendered difference, the hash. */
+export function renderPlan(plan: PlanView, style: Style): string[] {
+  const plain = (lines: readonly string[], paint = (text: string) => text) =>
+    lines.map((line) => `  ${paint(toPlain(line))}`);
+  const part = (title: string, lines: readonly string[]) =>
+    lines.length === 0 ? [] : ['', style.bold(title), ...lines];
+  const { risk, advice } = plan;
+  const warnings = plan.findings.filter(({ severity }) => severity !== 'info');
+  return [
+    style.bold(toPlain(plan.summary)),
+    ...part('Steps', plain(plan.steps.map(({ title }, index) => `${index + 1}. ${title}`))),
+    ...part('Assumptions', plain(plan.assumptions)),
+    ...part('Risk', risk === null ? ['  not known yet'] : renderRisk(risk, style)),
+    ...part('Memory', plain([...advice.remembered, ...advice.careReasons, `strategy: ${advice.strategy}`])),
+    ...part(
+      'Findings',
+      plain(
+        warnings.map(({ severity, message, fix }) => `${severity}: ${message} ${fix}`),
+        style.yellow,
+      ),
+    ),
+    ...part('Difference', renderDifference(plan, style, Infinity)),
+    ...part('Policy', plain(plan.policy === null ? [] : [plan.policy.decision, ...plan.policy.reasons])),
+    '',
+    plan.changeHash === null ? style.dim('not checked yet: no hash') : `hash ${toPlain(plan.changeHash)}`,
+  ];
+}
+
+function renderRisk(risk: NonNullable<PlanView['risk']>, style: Style): string[] {
+  const paint = risk.level === 'low' ? style.green : risk.level === 'medium' ? style.yellow : style.red;
+  const { objects, services, namespaces } = risk.blastRadius;
+  return [
+    `  ${paint(risk.level)} (score ${risk.score})`,
+    ...risk.reasons.map(({ detail }) => `  ${toPlain(detail)}`),
+    `  ${toPlain(`touches ${objects} objects of ${services.join(', ')} in ${namespaces.join(', ')}`)}`,
+  ];
+}

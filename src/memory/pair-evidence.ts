@@ -1,0 +1,179 @@
+import type { Stratum } from './exact-test.ts';
+import { exactMidP, smallestMidP } from './exact-test.ts';
+import { betaQuantile } from './statistics.ts';
+import type { Timeline } from './timeline.ts';
+import { rowFailed, servicesBeside, servicesFailingAround } from './timeline.ts';
+
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+/** Deploys together below which nothing can be told. */
+export const MIN_TOGETHER = 5;
+/** Nothing less surprising than this is ever claimed. */
+export const LARGEST_P = 0.01;
+/** A claim must raise the rate of failure by this much even at the low end of its interval. */
+export const MIN_EFFECT = 0.1;
+/** Newest deploys of a service that are compared; what is older says little about today. */
+const MAX_CASES = 1000;
+/** Times change: deploys are only compared with others of the same three months of the service. */
+const PERIOD_MS = 90 * DAY_MS;
+/** This many other services failing around it make it a bad hour; bad hours are only compared with bad hours. */
+const BAD_HOUR = 2;
+
+/** A pattern that held up: deploys of a service fail when a certain other service deploys too. */
+export interface ConfirmedPattern {
+  with: string;
+  failedTogether: number;
+  deploysTogether: number;
+  failedAlone: number;
+  deploysAlone: number;
+  /** 80 % interval of the probability of failure when both deploy. */
+  low: number;
+  high: number;
+  /** What the company adds to the probability of failure. */
+  excess: number;
+}
+
+/** One ended deploy of a service: how it went, and who was around. */
+export interface Case {
+  failed: boolean;
+  period: number;
+  beside: Set<number>;
+  failing: Set<number>;
+}
+
+/** The newest ended deploys of a service as cases to compare. */
+export function toCases(line: Timeline, own: number): Case[] {
+  const rows = (line.rows[own] ?? []).slice(-MAX_CASES);
+  const firstMs = line.startMs[line.rows[own]?.[0] ?? 0] ?? 0;
+  const cases: Case[] = [];
+  for (const row of rows) {
+    const failed = rowFailed(line, row);
+    if (failed === undefined) continue;
+    const beside = new Set<number>();
+    const failing = new Set<number>();
+    servicesBeside(line, row, beside);
+    servicesFailingAround(line, row, HOUR_MS, failing);
+    cases.push({ failed, period: Math.floor(((line.startMs[row] ?? 0) - firstMs) / PERIOD_MS), beside, failing });
+  }
+  return cases;
+}
+
+/** How often the service deployed with each other one under way. */
+export function countTogether(cases: readonly Case[]): Map<number, number> {
+  const together = new Map<number, number>();
+  for (const { beside } of cases) for (const other of beside) together.set(other, (together.get(other) ?? 0) + 1);
+  return together;
+}
+
+/**
+ * For every pair that met often enough, the smallest p value it could have reached, of those small enough to matter. The
+ * strata are those of the pair test but for one thing: a partner's own failures count towards a bad hour here.
+ */
+export function smallestPossible(cases: readonly Case[], together: ReadonlyMap<number, number>): number[] {
+  const totals = new Map<number, { total: number; failed: number }>();
+  const beside = new Map<number, Map<number, number>>();
+  for (const { failed, period, beside: others, failing } of cases) {
+    const key = period * 2 + (failing.size >= BAD_HOUR ? 1 : 0);
+    const stratum = totals.get(key) ?? { total: 0, failed: 0 };
+    totals.set(key, stratum);
+    stratum.total += 1;
+    if (failed) stratum.failed += 1;
+    for (const other of others) {
+      if ((together.get(other) ?? 0) < MIN_TOGETHER) continue;
+      const met = beside.get(other) ?? new Map<number, number>();
+      beside.set(other, met);
+      met.set(key, (met.get(key) ?? 0) + 1);
+    }
+  }
+  const result: number[] = [];
+  for (const met of beside.values()) {
+    const strata = [...met].map(([key, count]) => {
+      const { total, failed } = totals.get(key) ?? { total: 0, failed: 0 };
+      return { total, failed, beside: count, both: 0 };
+    });
+    const smallest = smallestMidP(strata);
+    if (smallest <= LARGEST_P) result.push(smallest);
+  }
+  return result;
+}
+
+/**
+ * How surprising the pair is: the p value of the stratified exact test.
+ * @param kept partners already believed; only deploys with exactly the same ones of them are compared
+ */
+export function testPair(cases: readonly Case[], other: number, kept: readonly number[]): number {
+  return exactMidP(toStrata(cases, other, kept));
+}
+
+function toStrata(cases: readonly Case[], other: number, kept: readonly number[]): Stratum[] {
+  const strata = new Map<number, Stratum>();
+  for (const { failed, period, beside, failing } of cases) {
+    const bad = failing.size >= BAD_HOUR && failing.size - (failing.has(other) ? 1 : 0) >= BAD_HOUR;
+    let key = period * 2 + (bad ? 1 : 0);
+    // The kept partners are few; beyond thirty the rest share one bit.
+    kept.forEach((partner, index) => {
+      if (beside.has(partner)) key += 2 ** (20 + Math.min(30, index));
+    });
+    let stratum = strata.get(key);
+    if (stratum === undefined) strata.set(key, (stratum = { total: 0, failed: 0, beside: 0, both: 0 }));
+    stratum.total += 1;
+    if (failed) stratum.failed += 1;
+    if (!beside.has(other)) continue;
+    stratum.beside += 1;
+    if (failed) stratum.both += 1;
+  }
+  return [...strata.values()];
+}
+
+/** One partner after the other, each tested among deploys that are alike in those kept before; then the ones worth saying. */
+export function selectPatterns(line: Timeline, cases: readonly Case[], pool: readonly number[]): ConfirmedPattern[] {
+  const kept: number[] = [];
+  let left = [...pool];
+  while (left.length > 0) {
+    const tested = left.map((other) => ({ other, p: testPair(cases, other, kept) })).sort((a, b) => a.p - b.p);
+    const best = tested[0];
+    if (best === undefined || (kept.length > 0 && best.p > 0.01 / pool.length)) break;
+    kept.push(best.other);
+    left = left.filter((other) => other !== best.other);
+  }
+  return kept.map((other) => toPattern(line, cases, other, kept)).filter((pattern) => pattern !== undefined);
+}
+
+/** The counts of one partner, leaving out deploys with another kept partner; undefined where the effect is too small. */
+export function toPattern(
+  line: Timeline,
+  cases: readonly Case[],
+  other: number,
+  kept: readonly number[],
+): ConfirmedPattern | undefined {
+  let failedTogether = 0;
+  let deploysTogether = 0;
+  let failedAlone = 0;
+  let deploysAlone = 0;
+  for (const { failed, beside } of cases) {
+    if (kept.some((partner) => partner !== other && beside.has(partner))) continue;
+    if (beside.has(other)) {
+      deploysTogether += 1;
+      if (failed) failedTogether += 1;
+    } else {
+      deploysAlone += 1;
+      if (failed) failedAlone += 1;
+    }
+  }
+  const alone = (failedAlone + 0.5) / (deploysAlone + 1);
+  const low = betaQuantile(0.1, failedTogether + 0.5, deploysTogether - failedTogether + 0.5);
+  if (low <= alone + MIN_EFFECT) return undefined;
+  const high = betaQuantile(0.9, failedTogether + 0.5, deploysTogether - failedTogether + 0.5);
+  const together = (failedTogether + 0.5) / (deploysTogether + 1);
+  const excess = 1 - (1 - together) / (1 - alone);
+  return {
+    with: line.names[other] ?? '',
+    failedTogether,
+    deploysTogether,
+    failedAlone,
+    deploysAlone,
+    low,
+    high,
+    excess,
+  };
+}

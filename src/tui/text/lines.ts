@@ -1,0 +1,58 @@
+import { cellWidth, cleanLine, fitCells, wrapCells } from './cells.ts';
+
+/** What a piece of text means; the terminal's colours are chosen in one place. */
+export type Tone = 'plain' | 'dim' | 'bold' | 'good' | 'bad' | 'warn' | 'info' | 'added' | 'removed' | 'match';
+
+export interface Span {
+  text: string;
+  tone?: Tone;
+  /** Swapped colours: the line of the cursor, a field that has the keys. */
+  isReverse?: boolean;
+}
+
+export type Line = readonly Span[];
+
+export function span(text: string, tone?: Tone): Span {
+  return tone === undefined ? { text } : { text, tone };
+}
+
+export function line(text = '', tone?: Tone): Line {
+  return text === '' ? [] : [span(text, tone)];
+}
+
+/** A span cut or filled to exactly `width` cells: a column of a table. */
+export function column(text: string, width: number, tone?: Tone): Span {
+  return span(fitCells(text, width), tone);
+}
+
+export function lineWidth(spans: Line): number {
+  return spans.reduce((width, { text }) => width + cellWidth(cleanLine(text)), 0);
+}
+
+/** The text alone, as the tests and the search read it. */
+export function toText(spans: Line): string {
+  return spans.map(({ text }) => cleanLine(text)).join('');
+}
+
+/** The line of the cursor: filled to the full width with swapped colours. */
+export function highlight(spans: Line, width: number): Line {
+  const missing = Math.max(0, width - lineWidth(spans));
+  return [...spans, span(' '.repeat(missing))].map((one) => ({ ...one, isReverse: true }));
+}
+
+/** Left and right on one line; the left one gives way. */
+export function spread(left: Line, right: Line, width: number): Line {
+  const gap = width - lineWidth(left) - lineWidth(right);
+  return gap >= 1 ? [...left, span(' '.repeat(gap)), ...right] : left;
+}
+
+/** A paragraph behind a label: broken between words, the label on the first line only. */
+export function paragraph(text: string, width: number, options: { label?: Span; indent?: number; tone?: Tone } = {}) {
+  const { label, tone } = options;
+  const indent = label === undefined ? (options.indent ?? 0) : cellWidth(label.text);
+  const blank = span(' '.repeat(indent));
+  return wrapCells(text, width - indent).map((part, index): Line => [
+    index === 0 && label !== undefined ? label : blank,
+    span(part, tone),
+  ]);
+}

@@ -1,0 +1,65 @@
+import { FORM_FIELDS, type Form, type FormField, type State } from '../model.ts';
+import { cleanLine, takeCells, cellWidth } from '../text/cells.ts';
+import type { EditLine } from '../text/edit-line.ts';
+import { line, span, type Line, type Span } from '../text/lines.ts';
+
+const LABELS: Record<FormField, string> = {
+  title: 'What should change?',
+  description: 'More about it',
+  application: 'Application',
+  priority: 'Priority',
+  start: 'Start at once',
+};
+
+/** A new ticket. */
+export function viewForm({ form }: State, width: number): Line[] {
+  return [
+    line('A new ticket', 'bold'),
+    line(),
+    ...FORM_FIELDS.flatMap((field): Line[] => [
+      [span(form.focus === field ? '> ' : '  ', 'info'), span(LABELS[field], form.focus === field ? 'bold' : 'dim')],
+      [span('    '), ...viewField(form, field, Math.max(10, width - 6))],
+    ]),
+    line(),
+    form.isSending
+      ? line('  Sending ...', 'info')
+      : line('  Tab next field   ←/→ change   Ctrl+S create   Esc leave', 'dim'),
+    line(),
+    line('  In your own words, for example: Update api to 1.9.1, or: Scale worker to 5 replicas.', 'dim'),
+  ];
+}
+
+function viewField(form: Form, field: FormField, width: number): Span[] {
+  const hasFocus = form.focus === field;
+  switch (field) {
+    case 'priority':
+      return [{ text: `◂ ${form.priority} ▸`, isReverse: hasFocus }];
+    case 'start':
+      return [{ text: form.start ? '◂ yes ▸' : '◂ no, leave it a draft ▸', isReverse: hasFocus }];
+    case 'title':
+    case 'description':
+    case 'application':
+      return viewEdit(form[field], width, hasFocus);
+  }
+}
+
+/** Text being typed on one line; scrolls so that the cursor stays in sight. */
+export function viewEdit({ text, at }: EditLine, width: number, hasFocus: boolean): Span[] {
+  const before = cleanLine(text.slice(0, at).replaceAll('\n', '⏎'));
+  const after = cleanLine(text.slice(at).replaceAll('\n', '⏎'));
+  if (!hasFocus)
+    return [
+      span(
+        takeCells(before + after, width) || '─'.repeat(Math.min(width, 20)),
+        before + after === '' ? 'dim' : 'plain',
+      ),
+    ];
+  let shown = before;
+  while (cellWidth(shown) > width - 2) shown = Array.from(shown).slice(1).join('');
+  const under = Array.from(after)[0] ?? ' ';
+  return [
+    span(shown),
+    { text: under, isReverse: true },
+    span(takeCells(after.slice(under.length), width - cellWidth(shown) - 2)),
+  ];
+}

@@ -1,0 +1,54 @@
+import type { State } from '../model.ts';
+import { clamp } from '../select.ts';
+import { column, line, span, type Line } from '../text/lines.ts';
+
+const KEYS: readonly (readonly [string, string])[] = [
+  ['Moving', ''],
+  ['arrows, j k', 'up and down'],
+  ['PgUp PgDn, Ctrl+B Ctrl+F', 'a page'],
+  ['g G, Home End', 'first and last'],
+  ['Enter', 'open the ticket or service; fold or unfold in the difference'],
+  ['Esc, b', 'back'],
+  ['Tab, 1 to 5', 'pages of a ticket: timeline, plan, difference, observed, memory'],
+  ['', ''],
+  ['Anywhere', ''],
+  ['n', 'new ticket (on a ticket that waits for you: reject or deny)'],
+  ['m', 'memory: services by risk; on a ticket, of its service'],
+  ['A', 'audit log'],
+  ['r', 'ask the server for everything again'],
+  ['?', 'this page'],
+  ['q', 'quit; never while you type'],
+  ['', ''],
+  ['On a ticket, open or under the cursor', ''],
+  ['p', 'approve the plan: shows hash and risk, asks to confirm'],
+  ['y  n', 'grant or deny what waits for approval'],
+  ['a', 'answer the question'],
+  ['s', 'start a draft, or retry what failed'],
+  ['z', 'pause or resume'],
+  ['x', 'cancel the ticket'],
+  ['d', 'rendered difference'],
+  ['', ''],
+  ['In lists and in the difference', ''],
+  ['/', 'filter the tickets; search the difference'],
+  ['] [', 'next and previous match'],
+  ['space', 'fold or unfold the object at the top'],
+  ['- +', 'fold or unfold all'],
+  ['', ''],
+  ['While typing', ''],
+  ['Enter, Ctrl+S', 'send (in the form: Ctrl+S)'],
+  ['Esc', 'leave without sending'],
+  ['Ctrl+U Ctrl+W', 'delete to the beginning, or a word'],
+];
+
+/** Every key there is. */
+export function helpRows(): Line[] {
+  return KEYS.map(([keys, what]) =>
+    what === '' ? line(keys, 'bold') : [span('  '), column(keys, 26, 'info'), span(what)],
+  );
+}
+
+export function viewHelp({ helpTop }: State, height: number): Line[] {
+  const rows = helpRows();
+  const top = clamp(helpTop, 0, Math.max(0, rows.length - height));
+  return rows.slice(top, top + height);
+}
