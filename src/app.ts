@@ -24,6 +24,7 @@ import { createRedactor } from './lib/redact.ts';
 import { packageVersion } from './lib/package.ts';
 import { createEventDelivery, type EventDelivery } from './memory/event-delivery.ts';
 import { createEventSender } from './memory/event-sender.ts';
+import { createSnapshotFile } from './memory/memory-snapshot.ts';
 import { createMemoryKeeper, type Outbox } from './memory/memory-store.ts';
 import { bookEvent } from './memory/outbox-store.ts';
 import { createPlannerTools } from './agent/planner-tools.ts';
@@ -112,8 +113,10 @@ async function assemble(loaded: LoadedConfig, closers: (() => Promise<void> | vo
   const delivery = createDelivery(config, { db, clock, logger });
   const memory = createMemoryKeeper(db, {
     costs: config.memory.costs,
+    snapshots: createSnapshotFile(join(config.data.dir, 'memory.snapshot')),
     ...(delivery === undefined ? {} : { outbox: toOutbox(config, delivery, clock) }),
   });
+  closers.push(async () => await memory.close());
   const policySettings = parsePolicySettings({
     autoApprove: config.agent.autoApprove,
     revertApproval: config.policy.revertApproval,

@@ -1,3 +1,4 @@
+import { createSystemClock } from './lib/clock.ts';
 import { createProgram } from './cli/program.ts';
 import { reportFailure } from './cli/failure.ts';
 import type { Host } from './cli/host.ts';
@@ -7,7 +8,11 @@ export async function main(argv: readonly string[]): Promise<void> {
   try {
     // The server's libraries take a second to load, and most commands do without them.
     const startApp: Host['startApp'] = async (loaded) => await (await import('./app.ts')).startApp(loaded);
-    await createProgram({ startApp }).parseAsync([...argv], { from: 'user' });
+    const openTui: Host['openTui'] = async (options) => {
+      const terminal = { input: process.stdin, output: process.stdout };
+      await (await import('./tui/app.ts')).runTui({ ...options, terminal, clock: createSystemClock() });
+    };
+    await createProgram({ startApp, openTui }).parseAsync([...argv], { from: 'user' });
   } catch (error) {
     process.exitCode = reportFailure(error);
   }

@@ -377,8 +377,9 @@ async function askAgain(
     `${state.ticketId}-again`,
     async (workTree) => {
       const outcome = await applyPlan(toDraftDeps(deps), workTree, old.intent.steps, context.signal);
-      if (outcome.kind !== 'applied' || outcome.isEmpty) return undefined;
-      return { changes: outcome.changes, ...toRendered(outcome) };
+      if (outcome.kind !== 'applied') return undefined;
+      const { changes, summaries, isEmpty } = outcome;
+      return { changes, summaries, isEmpty, ...toRendered(outcome) };
     },
     context.signal,
   );
@@ -387,6 +388,7 @@ async function askAgain(
     await context.emit('pusher', [toNote(text)]);
     return { feedback: [`${text}; plan again on the newest commit`] };
   }
+  if (again.isEmpty) return toNothingLeft(state, base, again.summaries);
   const revision = await nextRevision(deps.db.knex, state.ticketId, state.attempt);
   const draft = {
     changes: again.changes,
@@ -412,6 +414,21 @@ async function askAgain(
   const sentence = `The branch moved to ${base.slice(0, 9)}, and the difference is not the approved one any more.`;
   await context.emit('pusher', [toNote(sentence)]);
   return { revision, hold: await requestHold(deps, context, { plan, review, kind: 'changed_difference', sentence }) };
+}
+
+/** Somebody else has brought the branch to where the plan would bring it; their commits are not ours. */
+function toNothingLeft(state: AgentStateValue, base: CommitSha, summaries: readonly string[]): AgentUpdate {
+  const sentence = `Nothing to change any more on ${base.slice(0, 9)}: ${summaries.join('; ')}. Nothing was pushed.`;
+  return {
+    ending: {
+      status: 'resolved',
+      code: 'already_so',
+      sentence,
+      commits: state.earlier,
+      reverted: false,
+      revertCommits: [],
+    },
+  };
 }
 
 const MAX_SUBJECT = 72;

@@ -2,7 +2,7 @@ import type { AuditPage } from './client.ts';
 import { connect, type ConnectionOptions } from './connect.ts';
 import { EXIT } from './failure.ts';
 import { toJsonText } from './json.ts';
-import { toTable } from './table.ts';
+import { toCell, toTable } from './table.ts';
 import type { Terminal } from './terminal.ts';
 import { findTicket, toShortId } from './ticket-id.ts';
 
@@ -51,10 +51,10 @@ export async function verifyAudit(terminal: Terminal, options: ConnectionOptions
   const { style } = terminal;
   if (options.json === true) terminal.out(toJsonText(verdict, 2));
   else if (verdict.kind === 'intact')
-    terminal.out(`${style.green('intact')}: ${verdict.entries ?? 0} entries, head ${verdict.head ?? 'none'}`);
+    terminal.out(`${style.green('intact')}: ${verdict.entries ?? 0} entries, head ${toCell(verdict.head ?? 'none')}`);
   else
     terminal.out(
-      `${style.red('broken')} at entry ${verdict.seq ?? '?'}: ${verdict.problem ?? 'the hashes do not fit'}`,
+      `${style.red('broken')} at entry ${verdict.seq ?? '?'}: ${toCell(verdict.problem ?? 'the hashes do not fit')}`,
     );
   terminal.exit(verdict.kind === 'intact' ? EXIT.ok : EXIT.failed);
 }

@@ -42,6 +42,8 @@ export interface NewTicket {
 }
 
 export interface FollowOptions {
+  /** Called for every connection that was made, the first one included. */
+  onOpen?: () => void;
   /** Called for every break, before the next attempt; `attempt` counts from 1 and starts anew with every event. */
   onBreak?: (attempt: number, error: unknown) => void;
   /** Attempts without a single event after which the break is thrown. Without it: none. */
@@ -81,8 +83,15 @@ export interface ApiClient {
   verifyAudit(): Promise<AuditVerdict>;
   info(): Promise<InfoView>;
   ready(): Promise<ReadyView>;
-  /** Every event after `lastEventId`, as it happens, until `signal`. Comes back by itself after a break. */
-  followEvents(lastEventId: number, signal: AbortSignal, options?: FollowOptions): AsyncGenerator<TicketEvent>;
+  /**
+   * Every event after `lastEventId`, or from now on without one, as it happens, until `signal`. Comes back by itself after
+   * a break.
+   */
+  followEvents(
+    lastEventId: number | undefined,
+    signal: AbortSignal,
+    options?: FollowOptions,
+  ): AsyncGenerator<TicketEvent>;
   /** The same of one ticket. */
   followTicket(
     id: string,
@@ -128,7 +137,7 @@ export function createApiClient(address: string, token?: string): ApiClient {
     await request(ticketSchema, method, path, { body });
   const at = (id: string) => `/api/tickets/${encodeURIComponent(id)}`;
   const approval = (id: string, approvalId: string) => `${at(id)}/approvals/${encodeURIComponent(approvalId)}`;
-  const follow = (path: string, lastEventId: number, signal: AbortSignal, options: FollowOptions = {}) =>
+  const follow = (path: string, lastEventId: number | undefined, signal: AbortSignal, options: FollowOptions = {}) =>
     followStream({ baseUrl, auth, path, signal, ...options }, lastEventId);
 
   return {
@@ -175,17 +184,19 @@ interface Following extends FollowOptions {
   signal: AbortSignal;
 }
 
-async function* followStream(following: Following, lastEventId: number): AsyncGenerator<TicketEvent> {
-  const { baseUrl, auth, path, signal, onBreak, maxAttempts } = following;
+async function* followStream(following: Following, lastEventId: number | undefined): AsyncGenerator<TicketEvent> {
+  const { baseUrl, auth, path, signal, onOpen, onBreak, maxAttempts } = following;
   let seen = lastEventId;
   let failures = 0;
   while (!signal.aborted) {
     let cause: unknown;
     try {
-      const headers = { ...auth, accept: 'text/event-stream', 'last-event-id': String(seen) };
+      const from: Record<string, string> = seen === undefined ? {} : { 'last-event-id': String(seen) };
+      const headers = { ...auth, accept: 'text/event-stream', ...from };
       const response = await fetch(`${baseUrl}${path}`, { headers, signal });
       if (!response.ok || response.body === null)
         throw toRefusal(baseUrl, `GET ${path}`, response.status, await response.text(), 'authorization' in auth);
+      onOpen?.();
       for await (const data of readFrames(response.body)) {
         const event = ticketEventSchema.parse(JSON.parse(data));
         seen = event.id;

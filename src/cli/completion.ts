@@ -16,7 +16,7 @@ export function toCompletionScript(program: Command, shell: 'bash' | 'zsh' | 'fi
       return toBash(nodes);
     case 'zsh':
       // zsh runs bash completions, so that there is one to keep right.
-      return `#compdef tiphys\nautoload -U +X bashcompinit && bashcompinit\n${toBash(nodes)}`;
+      return `autoload -U +X bashcompinit && bashcompinit\n${toBash(nodes)}`;
     case 'fish':
       return toFish(nodes);
   }

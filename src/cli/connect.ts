@@ -13,24 +13,33 @@ const DEFAULT_SERVER = 'http://127.0.0.1:3000';
 
 /** Adds `--server` and `--json`. */
 export function addConnectionOptions(command: Command): Command {
-  return command
-    .addOption(
-      new Option(
-        '--server <url>',
-        `the server to talk to (default: TIPHYS_SERVER_URL, else ${DEFAULT_SERVER})`,
-      ).argParser(parseServerOption),
-    )
-    .option('--json', 'as JSON');
+  return addServerOption(command).option('--json', 'as JSON');
 }
 
-/** The client for the server that is meant, with the key of the environment: an argument could be read by every user. */
-export function connect(options: ConnectionOptions, { env }: Terminal): ApiClient {
+/** Adds `--server`. */
+export function addServerOption(command: Command): Command {
+  return command.addOption(
+    new Option(
+      '--server <url>',
+      `the server to talk to (default: TIPHYS_SERVER_URL, else ${DEFAULT_SERVER})`,
+    ).argParser(parseServerOption),
+  );
+}
+
+/** The server that is meant, and the key of the environment: an argument could be read by every user. */
+export function toServer(options: ConnectionOptions, { env }: Terminal): { url: string; key: string | undefined } {
   const fromEnvironment = toGiven(env['TIPHYS_SERVER_URL']);
   const address = options.server ?? fromEnvironment ?? DEFAULT_SERVER;
   const problem = findFault(address);
   if (problem !== undefined)
     throw new AppError('invalid_input', `TIPHYS_SERVER_URL ${problem}`, { hint: `Such as ${DEFAULT_SERVER}.` });
-  return createApiClient(address, toGiven(env['TIPHYS_API_KEY']));
+  return { url: address.replace(/\/+$/, ''), key: toGiven(env['TIPHYS_API_KEY']) };
+}
+
+/** The client for that server. */
+export function connect(options: ConnectionOptions, terminal: Terminal): ApiClient {
+  const { url, key } = toServer(options, terminal);
+  return createApiClient(url, key);
 }
 
 function parseServerOption(text: string): string {

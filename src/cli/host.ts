@@ -1,4 +1,5 @@
 import type { LoadedConfig } from '../config/load.ts';
+import type { ApiClient } from './client.ts';
 
 /** A running server, as far as commands need to know it. */
 export interface RunningApp {
@@ -14,6 +15,13 @@ export interface RunningApp {
 /** What the commands are given, so that they need not know how a server is put together. */
 export interface Host {
   startApp(loaded: LoadedConfig): Promise<RunningApp>;
+  /** Shows the screens on this process's terminal until the person quits or `signal` ends it. */
+  openTui(options: {
+    client: ApiClient;
+    isStandalone: boolean;
+    hasColour: boolean;
+    signal: AbortSignal;
+  }): Promise<void>;
 }
 
 /** Resolves at the first signal that asks the program to stop; a second one ends it at once. */

@@ -1,109 +1,113 @@
 import { InvalidArgumentError, type Command } from 'commander';
-import type { PlaceOptions, ServerOptions } from './memory/connection.ts';
+import { addConnectionOptions, type ConnectionOptions } from './connect.ts';
+import type { PlaceOptions } from './memory/connection.ts';
+import type { Terminal } from './terminal.ts';
 
-type Asked = ServerOptions & PlaceOptions;
+type Asked = ConnectionOptions & PlaceOptions;
 type Corrected = Asked & { class?: string; signature?: string; reason?: string };
 
 /** What is asked of a server, and what people tell it, about the deploy memory; and what is done with histories offline. */
-export function addMemoryCommands(program: Command): void {
-  withPlace(withServer(program.command('context')))
+export function addMemoryCommands(program: Command, terminal: Terminal): void {
+  withPlace(addConnectionOptions(program.command('context')))
     .description('what to expect of the next deploy of a service, and why')
     .argument('<service>')
     .action(async (service: string, options: Asked) => {
-      await (await import('./memory/ask.ts')).showContext(service, options);
+      await (await import('./memory/ask.ts')).showContext(service, options, terminal);
     });
-  withPlace(withServer(program.command('history')))
+  withPlace(addConnectionOptions(program.command('history')))
     .description('deploys of a service, newest first')
     .argument('<service>')
     .option('--limit <number>', 'how many', parseLimit, 20)
     .action(async (service: string, options: Asked & { limit: number }) => {
-      await (await import('./memory/ask.ts')).showHistory(service, options);
+      await (await import('./memory/ask.ts')).showHistory(service, options, terminal);
     });
   const memory = program.command('memory').description('look at the deploy memory and correct it');
-  addReads(memory);
-  addCorrections(memory);
-  addExchange(memory);
+  addReads(memory, terminal);
+  addCorrections(memory, terminal);
+  addExchange(memory, terminal);
 }
 
-function addReads(memory: Command): void {
-  withServer(memory.command('services'))
+function addReads(memory: Command, terminal: Terminal): void {
+  addConnectionOptions(memory.command('services'))
     .description('every place something is remembered about')
-    .action(async (options: ServerOptions) => await (await import('./memory/ask.ts')).showServices(options));
-  withServer(memory.command('graph'))
+    .action(
+      async (options: ConnectionOptions) => await (await import('./memory/ask.ts')).showServices(options, terminal),
+    );
+  addConnectionOptions(memory.command('graph'))
     .description('services, versions and failures, and how they hang together')
     .option('--dot', 'in the DOT language, for Graphviz')
     .option('--svg', 'as a picture')
-    .action(async (options: ServerOptions & { dot?: boolean; svg?: boolean }) => {
-      await (await import('./memory/ask.ts')).showGraph(options);
+    .action(async (options: ConnectionOptions & { dot?: boolean; svg?: boolean }) => {
+      await (await import('./memory/ask.ts')).showGraph(options, terminal);
     });
-  withServer(memory.command('explain'))
+  addConnectionOptions(memory.command('explain'))
     .description('why a ticket was done the way it was: what was remembered, which strategy, what came of it')
     .argument('<ticket>')
-    .action(async (ticket: string, options: ServerOptions) => {
-      await (await import('./memory/ask.ts')).showExplanation(ticket, options);
+    .action(async (ticket: string, options: ConnectionOptions) => {
+      await (await import('./memory/ask.ts')).showExplanation(ticket, options, terminal);
     });
 }
 
-function addCorrections(memory: Command): void {
+function addCorrections(memory: Command, terminal: Terminal): void {
   const correct = async () => await import('./memory/correct.ts');
-  withPattern(withPlace(withServer(memory.command('pin'))), true)
+  withPattern(withPlace(addConnectionOptions(memory.command('pin'))), true)
     .description('keep a kind of failure in mind, however long ago it was')
     .argument('<service>')
     .option('--reason <text>', 'why')
-    .action(async (service: string, options: Corrected) => await (await correct()).pin(service, options));
-  withPattern(withPlace(withServer(memory.command('unpin'))), true)
+    .action(async (service: string, options: Corrected) => await (await correct()).pin(service, options, terminal));
+  withPattern(withPlace(addConnectionOptions(memory.command('unpin'))), true)
     .description('let a pinned failure fade again')
     .argument('<service>')
-    .action(async (service: string, options: Corrected) => await (await correct()).unpin(service, options));
-  withPattern(withPlace(withServer(memory.command('forget'))), false)
+    .action(async (service: string, options: Corrected) => await (await correct()).unpin(service, options, terminal));
+  withPattern(withPlace(addConnectionOptions(memory.command('forget'))), false)
     .description('let deploys up to now, or failures of one kind, no longer count')
     .argument('<service>')
     .option('--reason <text>', 'why')
     .option('--remove', 'delete all records of the service as well, wherever it runs unless that is narrowed')
     .action(async (service: string, options: Corrected & { remove?: boolean }) => {
-      await (await correct()).forget(service, options);
+      await (await correct()).forget(service, options, terminal);
     });
-  withPattern(withPlace(withServer(memory.command('weaken'))), false)
+  withPattern(withPlace(addConnectionOptions(memory.command('weaken'))), false)
     .description('let failures up to now count less')
     .argument('<service>')
     .option('--factor <number>', 'what such a failure is worth, from 0 to 1', parseFactor, 0.5)
     .option('--reason <text>', 'why')
     .action(async (service: string, options: Corrected & { factor: number }) => {
-      await (await correct()).weaken(service, options);
+      await (await correct()).weaken(service, options, terminal);
     });
-  withPlace(withServer(memory.command('note')))
+  withPlace(addConnectionOptions(memory.command('note')))
     .description('tell whoever deploys the service next')
     .argument('<service>')
     .argument('<text>')
     .action(async (service: string, text: string, options: Corrected) => {
-      await (await correct()).note(service, text, options);
+      await (await correct()).note(service, text, options, terminal);
     });
-  withPlace(withServer(memory.command('override')))
+  withPlace(addConnectionOptions(memory.command('override')))
     .description('set the strategy of a service, or "none" to choose it by cost again')
     .argument('<service>')
     .argument('<strategy>', 'direct, canary, blue-green or none', parseStrategy)
     .option('--reason <text>', 'why')
     .action(async (service: string, strategy: string, options: Corrected) => {
-      await (await correct()).override(service, strategy, options);
+      await (await correct()).override(service, strategy, options, terminal);
     });
 }
 
-function addExchange(memory: Command): void {
-  withServer(memory.command('export'))
+function addExchange(memory: Command, terminal: Terminal): void {
+  addConnectionOptions(memory.command('export'))
     .description('write everything remembered as JSON lines')
     .argument('[file]', 'standard output when left out')
     .option('--service <name>', 'of one service alone')
-    .action(async (file: string | undefined, options: ServerOptions & { service?: string }) => {
+    .action(async (file: string | undefined, options: ConnectionOptions & { service?: string }) => {
       const exchange = await import('./memory/exchange.ts');
-      await exchange.exportMemory({ ...options, ...(file === undefined ? {} : { out: file }) });
+      await exchange.exportMemory({ ...options, ...(file === undefined ? {} : { out: file }) }, terminal);
     });
-  withServer(memory.command('import'))
+  addConnectionOptions(memory.command('import'))
     .description('take in an export, or a history of deploy and outcome lines')
     .argument('<file>', 'JSON lines, also as .gz; - for standard input')
     .requiredOption('--source <name>', 'where the history comes from')
     .option('--cluster <name>', 'for lines that name no cluster')
-    .action(async (file: string, options: ServerOptions & { source: string; cluster?: string }) => {
-      await (await import('./memory/exchange.ts')).importMemory(file, options);
+    .action(async (file: string, options: ConnectionOptions & { source: string; cluster?: string }) => {
+      await (await import('./memory/exchange.ts')).importMemory(file, options, terminal);
     });
   memory
     .command('replay')
@@ -112,8 +116,8 @@ function addExchange(memory: Command): void {
     .option('--predictions <file>', 'write id,probability,low,high,strategy of each deploy')
     .option('--summary <file>', 'write counts and scores as JSON')
     .option('--json', 'print the summary as JSON')
-    .action(async (history: string, options: { predictions?: string; summary?: string; json?: boolean }) => {
-      await (await import('./memory/replay.ts')).replay(history, options);
+    .action(async (history: string, options: { predictions?: string; summary?: string; json?: true }) => {
+      await (await import('./memory/replay.ts')).replay(history, options, terminal);
     });
   memory
     .command('import-git')
@@ -122,14 +126,8 @@ function addExchange(memory: Command): void {
     .option('--branch <name>', 'the branch that is deployed', 'HEAD')
     .option('--environment <name>', 'where titles name none', 'production')
     .action(async (repository: string, options: { branch: string; environment: string }) => {
-      await (await import('./memory/replay.ts')).importGit(repository, options);
+      await (await import('./memory/replay.ts')).importGit(repository, options, terminal);
     });
-}
-
-function withServer(command: Command): Command {
-  return command
-    .option('--server <url>', 'the server to ask; TIPHYS_SERVER_URL, or http://127.0.0.1:3000')
-    .option('--json', 'as JSON');
 }
 
 function withPlace(command: Command): Command {

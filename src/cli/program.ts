@@ -6,6 +6,7 @@ import { addMemoryCommands } from './memory-commands.ts';
 import { addSystemCommands } from './system-commands.ts';
 import { createTerminal, type Terminal } from './terminal.ts';
 import { addTicketCommands } from './ticket-commands.ts';
+import { addTuiCommand } from './tui.ts';
 
 /**
  * Every command and its options. Parsing is commander's; errors are thrown, not printed and exited. A command's own
@@ -16,6 +17,8 @@ export function createProgram(host: Host, terminal: Terminal = createTerminal())
     .description('Tickets in, approved changes to a GitOps repository out, watched until live.')
     .version(packageVersion)
     .exitOverride()
+    // `deploy web --version 1.5.0` means the version of web: options of the program itself stand before the command.
+    .enablePositionalOptions()
     .showHelpAfterError('Run "tiphys --help" for what there is.');
   program.addHelpText('after', EXIT_CODES);
   program
@@ -55,9 +58,10 @@ export function createProgram(host: Host, terminal: Terminal = createTerminal())
     .command('migrate')
     .description('bring the database up to date')
     .action(async () => await (await import('./migrate.ts')).runMigrate());
+  addTuiCommand(program, host, terminal);
   addTicketCommands(program, terminal);
   addDeployCommand(program, terminal);
-  addMemoryCommands(program);
+  addMemoryCommands(program, terminal);
   const config = program.command('config').description('look at the configuration');
   config
     .command('check')

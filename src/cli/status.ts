@@ -1,14 +1,13 @@
 import type { TicketView } from '../api/contract.ts';
 import { contextSchema, historySchema, servicesSchema } from '../api/contract-memory.ts';
 import { isAppError } from '../lib/errors.ts';
-import { toPlain } from '../lib/plain-text.ts';
 import type { TicketEvent } from '../ticket/event.ts';
 import { isEnded } from '../ticket/status.ts';
 import type { ApiClient } from './client.ts';
 import { connect, type ConnectionOptions } from './connect.ts';
 import { EXIT } from './failure.ts';
 import { toJsonText } from './json.ts';
-import { toAge, toTable } from './table.ts';
+import { toAge, toCell, toTable } from './table.ts';
 import type { Terminal } from './terminal.ts';
 import { renderTickets } from './ticket-render.ts';
 
@@ -28,17 +27,17 @@ export async function showStatus(terminal: Terminal, options: ConnectionOptions)
     terminal.out(toJsonText({ server: client.baseUrl, info, ready, waiting, services }, 2));
     return;
   }
-  const row = (name: string, text: string) => terminal.out(`${style.dim(name.padEnd(10))} ${toPlain(text)}`);
+  const row = (name: string, text: string) => terminal.out(`${style.dim(name.padEnd(10))} ${toCell(text)}`);
   row('server', `${client.baseUrl}, version ${info.version}, up ${toAge(info.startedAt, clock.now())}`);
   row('mode', info.mode === 'configured' ? 'configured' : 'embedded sandbox: deploys are simulated');
   row('planner', info.planner);
   row('repository', `${info.repository.url} (${info.repository.branch})`);
   row('Argo CD', info.argocd.url);
   for (const { name, ok, detail } of ready.checks)
-    terminal.out(`${style.dim(name.padEnd(10))} ${ok ? style.green('ok') : style.red('broken')}  ${toPlain(detail)}`);
+    terminal.out(`${style.dim(name.padEnd(10))} ${ok ? style.green('ok') : style.red('broken')}  ${toCell(detail)}`);
   const counts = Object.entries(info.tickets).filter(([, count]) => count > 0);
   row('tickets', counts.length === 0 ? 'none' : counts.map(([status, count]) => `${count} ${status}`).join(', '));
-  for (const warning of info.warnings) terminal.out(`${style.yellow('warning'.padEnd(10))} ${toPlain(warning)}`);
+  for (const warning of info.warnings) terminal.out(`${style.yellow('warning'.padEnd(10))} ${toCell(warning)}`);
   if (waiting.length > 0) {
     terminal.out(`\n${style.bold('Waiting for a person')}`);
     for (const line of renderTickets(waiting, clock.now(), style)) terminal.out(line);
@@ -75,16 +74,16 @@ export async function showService(terminal: Terminal, service: string, options: 
   }
   const { style, clock } = terminal;
   if (tickets.length === 0 && places.length === 0) {
-    terminal.err(`Nothing is known of ${toPlain(service)} yet: no ticket was about it, and no deploy is remembered.`);
+    terminal.err(`Nothing is known of ${toCell(service)} yet: no ticket was about it, and no deploy is remembered.`);
     return;
   }
   for (const { place, last, risk } of deploys) {
-    terminal.out(style.bold(toPlain(`${service} in ${place.environment} (namespace ${place.namespace})`)));
+    terminal.out(style.bold(toCell(`${service} in ${place.environment} (namespace ${place.namespace})`)));
     if (last !== undefined) {
       const how = last.outcome?.outcome ?? 'under way';
       const paint = how === 'healthy' ? style.green : how === 'under way' ? style.cyan : style.red;
       terminal.out(
-        `  last deploy  ${paint(how)}  ${toPlain(last.version ?? last.image ?? last.changeKind)}, ${toAge(last.startedAt, clock.now())} ago`,
+        `  last deploy  ${paint(how)}  ${toCell(last.version ?? last.image ?? last.changeKind)}, ${toAge(last.startedAt, clock.now())} ago`,
       );
     }
     if (risk !== undefined)
@@ -94,7 +93,7 @@ export async function showService(terminal: Terminal, service: string, options: 
   }
   if (observed !== undefined)
     terminal.out(
-      toPlain(
+      toCell(
         `  Argo CD      ${observed.sync ?? '?'} ${observed.health ?? '?'}, seen ${toAge(observed.at, clock.now())} ago`,
       ),
     );

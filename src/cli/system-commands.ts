@@ -49,8 +49,8 @@ export function addSystemCommands(program: Command, terminal: Terminal): void {
   completion.addHelpText(
     'after',
     examples(
-      'source <(tiphys completion bash)',
-      'tiphys completion zsh > "${fpath[1]}/_tiphys"',
+      'source <(tiphys completion bash)   # in ~/.bashrc',
+      'source <(tiphys completion zsh)    # in ~/.zshrc, after compinit',
       'tiphys completion fish > ~/.config/fish/completions/tiphys.fish',
     ),
   );

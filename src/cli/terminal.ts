@@ -32,7 +32,7 @@ export function createTerminal(): Terminal {
     if (error.code === 'EPIPE') process.exit();
     throw error;
   };
-  stdout.once('error', onError);
+  if (stdout.listenerCount('error') === 0) stdout.on('error', onError);
   return {
     out: (text) => void stdout.write(`${text}\n`),
     err: (text) => void stderr.write(`${text}\n`),

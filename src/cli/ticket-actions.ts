@@ -1,12 +1,12 @@
 import type { TicketView } from '../api/contract.ts';
 import { AppError } from '../lib/errors.ts';
-import { toPlain } from '../lib/plain-text.ts';
+import { toCell } from './table.ts';
 import type { ApiClient, NewTicket } from './client.ts';
 import { connect, type ConnectionOptions } from './connect.ts';
 import { toJsonText } from './json.ts';
 import type { Terminal } from './terminal.ts';
 import { findTicket, toShortId } from './ticket-id.ts';
-import { renderPlan, renderTicket, renderTickets, toNextLines } from './ticket-render.ts';
+import { renderPlan, renderTicket, renderTickets, toBlock, toNextLines } from './ticket-render.ts';
 import { showEvent, toExitCode, watchTicket } from './watch.ts';
 
 export type PlainOptions = ConnectionOptions;
@@ -64,7 +64,7 @@ export async function createTicket(terminal: Terminal, title: string, options: C
 export async function openTicket(terminal: Terminal, options: MoveOptions, input: NewTicket): Promise<void> {
   const client = connect(options, terminal);
   const ticket = await client.createTicket(input);
-  if (options.json === undefined) terminal.out(`Opened ${ticket.id}: ${toPlain(ticket.title)}`);
+  if (options.json === undefined) terminal.out(`Opened ${ticket.id}: ${toCell(ticket.title)}`);
   if (options.wait !== true && options.json === undefined)
     terminal.out(`Follow it with: tiphys ticket watch ${toShortId(ticket.id)}`);
   await finish(terminal, client, options, ticket, 0);
@@ -113,7 +113,7 @@ export async function showPlan(terminal: Terminal, given: string, options: Plain
 export async function watchOne(terminal: Terminal, given: string, options: WatchTicketOptions): Promise<void> {
   const client = connect(options, terminal);
   const { id, title } = await findTicket(client, given);
-  if (options.json === undefined) terminal.out(terminal.style.bold(toPlain(`${title}  ${id}`)));
+  if (options.json === undefined) terminal.out(terminal.style.bold(toCell(`${title}  ${id}`)));
   const show = options.json === true ? (event: unknown) => void terminal.out(toJsonText(event)) : showEvent(terminal);
   const ticket = await watchTicket(client, id, terminal, { after: 0, untilEnded: options.follow === true, show });
   if (options.json === true) terminal.out(toJsonText({ type: 'ticket', ticket }));
@@ -173,7 +173,7 @@ async function askForGrant(terminal: Terminal, ticket: TicketView, options: Gran
     problem: 'nothing is granted without saying what: --approval is missing',
     hint: `Read "tiphys ticket show ${id}", then give the approval it names.`,
   });
-  terminal.out(toPlain(hold.sentence));
+  terminal.out(toCell(hold.sentence));
   if (hold.purpose === 'changed_difference') terminal.out(`The difference: tiphys ticket plan ${id}`);
   await confirm(terminal, `Grant this ${hold.purpose.replace('_', ' ')}, hash ${hold.changeHash}?`);
   return hold.approvalId;
@@ -206,8 +206,8 @@ export async function answer(
 async function askForAnswer(terminal: Terminal, { hold, status }: TicketView, options: MoveOptions): Promise<string> {
   if (hold?.kind !== 'question') throw new AppError('conflict', `it asks nothing: the ticket is ${status}`);
   requirePerson(terminal, options, { problem: 'the answer is missing', hint: `It asks: ${hold.question}` });
-  terminal.out(toPlain(hold.question));
-  for (const option of hold.options) terminal.out(`  ${toPlain(option)}`);
+  terminal.out(toCell(hold.question));
+  for (const option of hold.options) terminal.out(`  ${toCell(option)}`);
   return await terminal.ask('> ');
 }
 
@@ -245,7 +245,7 @@ async function act(
   const ticket = await work();
   if (options.json === undefined)
     terminal.out(
-      `${toPlain(ticket.title)}: ${ticket.status}${ticket.reason === '' ? '' : ` (${toPlain(ticket.reason)})`}`,
+      `${toCell(ticket.title)}: ${ticket.status}${ticket.reason === '' ? '' : ` (${toCell(ticket.reason)})`}`,
     );
   await finish(terminal, client, options, ticket, seen);
 }
@@ -275,7 +275,7 @@ function print(terminal: Terminal, options: ConnectionOptions, ticket: TicketVie
 }
 
 function printNext(terminal: Terminal, ticket: TicketView): void {
-  if (ticket.ending?.answer !== undefined) terminal.out(`\n${toPlain(ticket.ending.answer.trimEnd())}`);
+  for (const line of toBlock(ticket.ending?.answer ?? '')) terminal.out(line);
   for (const line of toNextLines(ticket, terminal.style)) terminal.out(line);
 }
 
@@ -289,7 +289,7 @@ function requirePerson(
 }
 
 async function confirm(terminal: Terminal, question: string): Promise<void> {
-  const said = await terminal.ask(`${toPlain(question)} Type yes: `);
+  const said = await terminal.ask(`${toCell(question)} Type yes: `);
   if (said.toLowerCase() !== 'yes') throw new AppError('conflict', 'nothing was done: the answer was not yes');
 }
 

@@ -2,7 +2,7 @@ import type { PlanView, TicketView } from '../api/contract.ts';
 import { toPlain } from '../lib/plain-text.ts';
 import { renderDifference } from './demo/render.ts';
 import type { Style } from './demo/style.ts';
-import { toAge, toTable } from './table.ts';
+import { toAge, toCell, toTable } from './table.ts';
 import { toShortId } from './ticket-id.ts';
 
 /** The colour of a status: green and red for good and bad ends, yellow where a person is needed. */
@@ -32,11 +32,11 @@ export function renderTickets(tickets: readonly TicketView[], nowMs: number, sty
 
 /** Everything about one ticket but its events. */
 export function renderTicket(ticket: TicketView, style: Style): string[] {
-  const row = (name: string, text: string) => `${style.dim(name.padEnd(11))} ${toPlain(text)}`;
+  const row = (name: string, text: string) => `${style.dim(name.padEnd(11))} ${toCell(text)}`;
   const optional = (name: string, text: string | null) => (text === null || text === '' ? [] : [row(name, text)]);
   const { ending } = ticket;
   return [
-    style.bold(toPlain(ticket.title)),
+    style.bold(toCell(ticket.title)),
     row('id', ticket.id),
     `${style.dim('status'.padEnd(11))} ${paintStatus(ticket.status, ticket.status, style)}`,
     ...optional('why', ticket.reason),
@@ -55,9 +55,20 @@ export function renderTicket(ticket: TicketView, style: Style): string[] {
           ...ending.commits.map((sha) => row('commit', sha)),
           ...ending.revertCommits.map((sha) => row('revert', sha)),
         ]),
-    ...(ticket.description.trim() === '' ? [] : ['', toPlain(ticket.description.trimEnd())]),
-    ...(ending?.answer === undefined ? [] : ['', toPlain(ending.answer.trimEnd())]),
+    ...toBlock(ticket.description),
+    ...toBlock(ending?.answer ?? ''),
     ...toNextLines(ticket, style),
+  ];
+}
+
+/** Words of others that may be many lines: set in, so that none of them looks like one of ours. */
+export function toBlock(text: string): string[] {
+  if (text.trim() === '') return [];
+  return [
+    '',
+    ...toPlain(text.trimEnd())
+      .split('\n')
+      .map((line) => `  ${line}`),
   ];
 }
 
@@ -67,7 +78,7 @@ export function toNextLines(ticket: TicketView, style: Style): string[] {
   const { hold } = ticket;
   const lines = (sentence: string, ...commands: string[]) => [
     '',
-    style.yellow(toPlain(sentence)),
+    style.yellow(toCell(sentence)),
     ...commands.map((command) => `  tiphys ticket ${command}`),
   ];
   if (ticket.status === 'draft') return lines('It is a draft.', `start ${id}`);
@@ -78,7 +89,7 @@ export function toNextLines(ticket: TicketView, style: Style): string[] {
       return lines(
         `Its plan waits for you until ${hold.expiresAt}.`,
         `plan ${id}`,
-        `approve ${id} --hash ${hold.changeHash}`,
+        `approve ${id} --hash HASH`,
         `reject ${id} --reason TEXT`,
       );
     case 'approval':
@@ -98,13 +109,13 @@ export function toNextLines(ticket: TicketView, style: Style): string[] {
 /** The plan as a person reads it before approving: steps, risk, advice, findings, the whole rendered difference, the hash. */
 export function renderPlan(plan: PlanView, style: Style): string[] {
   const plain = (lines: readonly string[], paint = (text: string) => text) =>
-    lines.map((line) => `  ${paint(toPlain(line))}`);
+    lines.map((line) => `  ${paint(toCell(line))}`);
   const part = (title: string, lines: readonly string[]) =>
     lines.length === 0 ? [] : ['', style.bold(title), ...lines];
   const { risk, advice } = plan;
   const warnings = plan.findings.filter(({ severity }) => severity !== 'info');
   return [
-    style.bold(toPlain(plan.summary)),
+    style.bold(toCell(plan.summary)),
     ...part('Steps', plain(plan.steps.map(({ title }, index) => `${index + 1}. ${title}`))),
     ...part('Assumptions', plain(plan.assumptions)),
     ...part('Risk', risk === null ? ['  not known yet'] : renderRisk(risk, style)),
@@ -119,7 +130,7 @@ export function renderPlan(plan: PlanView, style: Style): string[] {
     ...part('Difference', renderDifference(plan, style, Infinity)),
     ...part('Policy', plain(plan.policy === null ? [] : [plan.policy.decision, ...plan.policy.reasons])),
     '',
-    plan.changeHash === null ? style.dim('not checked yet: no hash') : `hash ${toPlain(plan.changeHash)}`,
+    plan.changeHash === null ? style.dim('not checked yet: no hash') : `hash ${toCell(plan.changeHash)}`,
   ];
 }
 
@@ -128,7 +139,7 @@ function renderRisk(risk: NonNullable<PlanView['risk']>, style: Style): string[]
   const { objects, services, namespaces } = risk.blastRadius;
   return [
     `  ${paint(risk.level)} (score ${risk.score})`,
-    ...risk.reasons.map(({ detail }) => `  ${toPlain(detail)}`),
-    `  ${toPlain(`touches ${objects} objects of ${services.join(', ')} in ${namespaces.join(', ')}`)}`,
+    ...risk.reasons.map(({ detail }) => `  ${toCell(detail)}`),
+    `  ${toCell(`touches ${objects} ${objects === 1 ? 'object' : 'objects'} of ${services.join(', ')} in ${namespaces.join(', ')}`)}`,
   ];
 }

@@ -1,3 +1,5 @@
+import { deserialize, serialize } from 'node:v8';
+import { AppError } from '../lib/errors.ts';
 import type { KnownPattern, MemoryContext } from './context.ts';
 import type { Correction, CorrectionBook, Note, Pin } from './corrections.ts';
 import { changesThePast, isMatch, openCorrections } from './corrections.ts';
@@ -50,18 +52,26 @@ export interface CorrectedMemory extends RecalledMemory {
    * with all corrections and tell everything again.
    */
   tell(fact: Fact): boolean;
+  /** All of it as bytes that only this version of the program reads: a shortcut for start-up, never the record. */
+  snapshot(): Uint8Array;
 }
 
-/** @param corrections all that are recorded, in order, whether the facts they speak of were told yet or not */
+/**
+ * @param corrections all that are recorded, in order, whether the facts they speak of were told yet or not
+ * @param options.snapshot what `snapshot` gave, of a memory with the same corrections
+ * @throws AppError `invalid_input` when the snapshot is of another version
+ */
 export function createCorrectedMemory(
-  options: { costs?: CostTable },
+  options: { costs?: CostTable; snapshot?: Uint8Array },
   corrections: readonly Correction[] = [],
 ): CorrectedMemory {
-  const memory = createDeployMemory(options);
+  const { snapshot, ...plain } = options;
+  const saved = snapshot === undefined ? undefined : readSaved(snapshot);
+  const memory = createDeployMemory(saved === undefined ? plain : { ...plain, snapshot: saved.memory });
   const all = [...corrections];
   let book = openCorrections(all);
-  const open = new Map<string, DeployFact>();
-  const pinned = createPinCounts();
+  const open = saved?.open ?? new Map<string, DeployFact>();
+  const pinned = createPinCounts(saved?.pins);
 
   const assess = (input: RiskInput): RiskAssessment => withPins(memory.assess(input), pinned.of(book, input.scope));
   const choose = (assessment: RiskAssessment, input: StrategyInput): StrategyChoice => {
@@ -122,7 +132,23 @@ export function createCorrectedMemory(
     },
     history: (scope, limit): DeployRecord[] => memory.history(scope, limit),
     graph: () => memory.graph(),
+    snapshot: () => serialize({ memory: memory.snapshot(), open, pins: pinned.all } satisfies Saved),
   };
+}
+
+interface Saved {
+  memory: Uint8Array;
+  open: Map<string, DeployFact>;
+  pins: Map<number, PinCount>;
+}
+
+function readSaved(bytes: Uint8Array): Saved {
+  try {
+    // Written above; what is inside says of which version it is.
+    return deserialize(bytes) as Saved;
+  } catch (error) {
+    throw new AppError('invalid_input', 'the snapshot of the memory cannot be read', { cause: error });
+  }
 }
 
 interface PinCount {
@@ -132,9 +158,9 @@ interface PinCount {
 }
 
 /** What came since each pin was set; what lies before it the pin itself knows. */
-function createPinCounts() {
-  const counts = new Map<number, PinCount>();
+function createPinCounts(counts = new Map<number, PinCount>()) {
   return {
+    all: counts,
     add: (book: CorrectionBook, deploy: DeployFact, outcome: OutcomeFact, seq: number) => {
       const failed = isFailure(outcome.outcome);
       if (failed === undefined) return;

@@ -1,5 +1,5 @@
 import type { Knex } from 'knex';
-import { fromJson, toJson, toText } from '../database/dialect.ts';
+import { countRows, fromJson, toJson, toText } from '../database/dialect.ts';
 import { toIsoTime } from '../lib/clock.ts';
 import type { DeployFact, DeployOutcome, DeployRecord, OutcomeFact, Scope, Strategy } from './facts.ts';
 
@@ -66,6 +66,19 @@ export async function nextSeq(trx: Knex): Promise<number> {
     highest = Math.max(highest, Number(row?.seq ?? 0));
   }
   return highest + 1;
+}
+
+/** What facts there are up to a number, as far as that tells two databases apart. */
+export async function readBasis(knex: Knex, upTo: number): Promise<{ facts: number; newestDeploy: string }> {
+  let facts = 0;
+  for (const table of ['deploys', 'deploy_outcomes'])
+    facts += await countRows(knex(table).where('recorded_seq', '<=', upTo));
+  const newest: { id: string } | undefined = await knex('deploys')
+    .where('recorded_seq', '<=', upTo)
+    .orderBy('recorded_seq', 'desc')
+    .select('id')
+    .first();
+  return { facts, newestDeploy: newest?.id ?? '' };
 }
 
 /** When the newest fact is told, so that what is observed now is told after it; undefined before the first. */

@@ -5,6 +5,7 @@ import { exportHistory, importHistory, removeSubject } from './exchange-store.ts
 import { parseImport } from './exchange.ts';
 import { listDeploys, listServices } from './fact-store.ts';
 import type { Scope } from './facts.ts';
+import type { MemorySnapshot, SnapshotFile } from './memory-snapshot.ts';
 import { createMemoryKeeper, type NewCorrection } from './memory-store.ts';
 import { CRASH, HOUR_MS, play, START_MS, toDeploy, toOutcome, toSayings, WEB } from './test-memory.ts';
 
@@ -231,5 +232,65 @@ describeOnDatabases('the memory keeper', (database) => {
     await expectRebuilt(keeper);
     await play(keeper, 'after', 40, 'healthy');
     await expectRebuilt(keeper);
+  });
+
+  it('begins where an earlier run ended, and says what it would have said without the snapshot', async () => {
+    let kept: MemorySnapshot | undefined;
+    const reads: number[] = [];
+    const snapshots: SnapshotFile = {
+      read: async () => {
+        reads.push(kept?.seen ?? 0);
+        return kept;
+      },
+      write: async (snapshot) => {
+        kept = snapshot;
+      },
+    };
+    const open = () => createMemoryKeeper(db(), { snapshots });
+    const first = open();
+    await first.correct({
+      ...by,
+      kind: 'pin',
+      scope: WEB,
+      fingerprint: CRASH,
+      text: '',
+      known: { count: 1, deploys: 2 },
+    });
+    const content = Array.from({ length: 600 }, (_, index) => {
+      const at = (minutes: number) => new Date(START_MS + index * 600_000 + minutes * 60_000).toISOString();
+      const outcome = index % 7 === 0 ? { outcome: 'failed', fingerprint: CRASH } : { outcome: 'healthy' };
+      return [
+        { type: 'deploy', id: `dep_${index}`, at: at(0), ...(index % 2 === 0 ? WEB : API) },
+        ...(index > 597 ? [] : [{ type: 'outcome', id: `dep_${index}`, at: at(5), ...outcome }]),
+      ];
+    });
+    const lines = content.flat().map((line) => JSON.stringify(line));
+    const options = { source: 'main', cluster: 'main', nowMs: LATER_MS };
+    await importHistory(db(), {
+      ...parseImport(lines.join('\n'), options),
+      source: 'main',
+      actor: 'person:ann',
+      nowMs: LATER_MS,
+    });
+    await first.current();
+    await first.close();
+    expect(kept?.seen).toBeGreaterThan(1_000);
+
+    // Told after the snapshot: the end of a deploy that had begun before it, a correction, a new deploy.
+    await first.recordOutcome(toOutcome(toDeploy('dep_598', 99.7), 'failed'));
+    await first.correct({ ...by, kind: 'note', scope: API, text: 'later' });
+    await play(first, 'dep_new', 110, 'failed');
+    await expectRebuilt(open());
+    const resumed = open();
+    expect((await resumed.current()).context(WEB, LATER_MS).pinned).toMatchObject([{ count: 46 }]);
+    expect(reads.at(-1)).toBe(kept?.seen);
+
+    // What changes the past makes it worthless, and so does another database.
+    await first.correct({ ...by, kind: 'forget', scope: API, text: '' });
+    await expectRebuilt(open());
+    await removeSubject(db(), { scopes: SCOPES, actor: 'person:ann', text: '', nowMs: LATER_MS });
+    await db().knex('memory_corrections').delete();
+    await play(createMemoryKeeper(db()), 'dep_other', 1, 'healthy');
+    expect((await open().current()).context(WEB, LATER_MS).risk).toMatchObject({ deploys: 1, failures: 0 });
   });
 });

@@ -3,6 +3,7 @@ import { lockJournal } from '../database/dialect.ts';
 import type { Database } from '../database/open.ts';
 import { inTransaction, type Transaction } from '../database/transaction.ts';
 import { toIsoTime } from '../lib/clock.ts';
+import { isAppError } from '../lib/errors.ts';
 import { createCorrectedMemory, type CorrectedMemory, type Fact, type RecalledMemory } from './corrected-memory.ts';
 import { insertCorrection, listCorrections } from './correction-store.ts';
 import { changesThePast, type Correction } from './corrections.ts';
@@ -14,11 +15,13 @@ import {
   listFactsBySeq,
   newestToldAt,
   nextSeq,
+  readBasis,
   readFactsAsTold,
   type StoredFact,
   type ToldPlace,
 } from './fact-store.ts';
 import type { DeployFact, OutcomeFact, Scope } from './facts.ts';
+import type { SnapshotFile } from './memory-snapshot.ts';
 import type { CostTable } from './strategy.ts';
 
 type WithoutSeq<T> = T extends unknown ? Omit<T, 'seq'> : never;
@@ -40,6 +43,8 @@ export interface MemoryKeeper {
   recordOutcome(fact: OutcomeFact): Promise<void>;
   /** Writes a person's correction; the next `current` heeds it. */
   correct(correction: NewCorrection, within?: Within<Correction>): Promise<Correction>;
+  /** Writes a snapshot where one is kept and much is new, so that the next start need not read every fact. */
+  close(): Promise<void>;
 }
 
 export interface Outbox {
@@ -50,14 +55,19 @@ export interface Outbox {
 
 export interface KeeperOptions {
   costs?: CostTable;
+  /** Where a snapshot is kept; without it every start reads all facts. */
+  snapshots?: SnapshotFile;
   /** Where outcomes are told others: written down in the transaction of the outcome, sent after it. */
   outbox?: Outbox;
 }
 
 const PAGE = 5_000;
+/** New facts after which a snapshot is written: while the memory runs, which stands still meanwhile, and when it is closed. */
+const SAVE_WHILE_RUNNING = 20_000;
+const SAVE_AT_CLOSE = 1_000;
 
 export function createMemoryKeeper(db: Database, options: KeeperOptions = {}): MemoryKeeper {
-  const reader = createReader(db.knex, options.costs === undefined ? {} : { costs: options.costs });
+  const reader = createReader(db.knex, options);
   let catchingUp: Promise<RecalledMemory> | undefined;
   return {
     current: async () => {
@@ -101,6 +111,10 @@ export function createMemoryKeeper(db: Database, options: KeeperOptions = {}): M
         await within?.(trx, correction);
         return correction;
       }),
+    close: async () => {
+      await catchingUp?.catch(() => undefined);
+      await reader.save(SAVE_AT_CLOSE);
+    },
   };
 }
 
@@ -112,9 +126,40 @@ async function nextPlace(trx: Transaction, atMs: number): Promise<ToldPlace> {
 }
 
 /** Keeps a memory up to date with the tables, and builds it anew where what lies before has changed. */
-function createReader(knex: Knex, options: { costs?: CostTable }) {
+function createReader(knex: Knex, { costs, snapshots }: KeeperOptions) {
+  const options = costs === undefined ? {} : { costs };
   let memory: CorrectedMemory = createCorrectedMemory(options);
   let seen = 0;
+  let saved = 0;
+
+  const save = async (atLeast: number): Promise<void> => {
+    if (snapshots === undefined || seen - saved < atLeast) return;
+    saved = seen;
+    const snapshot = { seen, memory: memory.snapshot() };
+    try {
+      await snapshots.write({ ...snapshot, basis: await readBasis(knex, snapshot.seen) });
+    } catch {
+      // The next start takes longer, as it would without a snapshot; a full disk is told by what cannot do without it.
+    }
+  };
+
+  /** Begins where an earlier run ended, if nothing that lay before that has changed since. */
+  const load = async (corrections: readonly Correction[]): Promise<boolean> => {
+    const found = await snapshots?.read();
+    if (found === undefined || corrections.some((one) => one.seq > found.seen && changesThePast(one))) return false;
+    const basis = await readBasis(knex, found.seen);
+    if (basis.facts !== found.basis.facts || basis.newestDeploy !== found.basis.newestDeploy) return false;
+    const known = corrections.filter((one) => one.seq <= found.seen);
+    try {
+      memory = createCorrectedMemory({ ...options, snapshot: found.memory }, known);
+    } catch (error) {
+      if (isAppError(error, 'invalid_input')) return false;
+      throw error;
+    }
+    seen = found.seen;
+    saved = found.seen;
+    return true;
+  };
 
   const rebuild = async (bound: number): Promise<void> => {
     const corrections = (await listCorrections(knex)).filter((one) => one.seq <= bound);
@@ -123,6 +168,8 @@ function createReader(knex: Knex, options: { costs?: CostTable }) {
       for (const fact of facts) if (fact.seq <= bound) next.tell(toFact(fact));
     memory = next;
     seen = bound;
+    // What was saved is of another past.
+    saved = 0;
   };
 
   return {
@@ -131,11 +178,10 @@ function createReader(knex: Knex, options: { costs?: CostTable }) {
       // highest is there, whichever table is read first.
       const bound = (await nextSeq(knex)) - 1;
       if (bound === seen) return memory;
-      const corrections = (await listCorrections(knex, seen)).filter((one) => one.seq <= bound);
-      if (seen === 0 || corrections.some(changesThePast)) {
-        await rebuild(bound);
-        return memory;
-      }
+      let corrections = (await listCorrections(knex, seen)).filter((one) => one.seq <= bound);
+      const isLoaded = seen === 0 && (await load(corrections));
+      if (isLoaded) corrections = corrections.filter((one) => one.seq > seen);
+      else if (seen === 0 || corrections.some(changesThePast)) await rebuild(bound);
       while (seen < bound) {
         const facts = (await listFactsBySeq(knex, seen, PAGE)).filter((one) => one.seq <= bound);
         const upTo = facts.length < PAGE ? bound : (facts.at(-1)?.seq ?? bound);
@@ -147,8 +193,10 @@ function createReader(knex: Knex, options: { costs?: CostTable }) {
         for (const fact of told.sort((a, b) => a.seq - b.seq)) memory.tell(fact);
         seen = upTo;
       }
+      await save(SAVE_WHILE_RUNNING);
       return memory;
     },
+    save,
   };
 }
 

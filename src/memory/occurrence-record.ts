@@ -100,7 +100,7 @@ export function toOccurrenceRecord(facts: OccurrenceFacts): Occurrence {
 const CROCKFORD = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
 
 /** A ULID of the time the deploy ended; the part that is random elsewhere comes from the deploy, so that there is one only. */
-export function toOccurrenceId(deployId: string, endedAtMs: number): string {
+function toOccurrenceId(deployId: string, endedAtMs: number): string {
   const time = BigInt(Math.max(0, Math.round(endedAtMs)));
   const rest = BigInt(`0x${sha256Hex(deployId).slice(0, 20)}`);
   let value = (time << 80n) | rest;

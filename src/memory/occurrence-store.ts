@@ -1,14 +1,14 @@
-import { mkdir, open, rename, rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Knex } from 'knex';
 import { fromJson, toJson } from '../database/dialect.ts';
-import { randomHex } from '../lib/ids.ts';
 import type { Redactor } from '../lib/redact.ts';
 import type { KnownPattern } from './context.ts';
 import { listDeploys, toScopeColumns, type StoredDeploy } from './fact-store.ts';
 import type { DeployOutcome } from './facts.ts';
 import { isFailure } from './facts.ts';
 import type { Occurrence } from './occurrence.ts';
+import { writeWhole } from './write-whole.ts';
 import { toOccurrenceRecord, type Expectation, type OccurrenceStep } from './occurrence-record.ts';
 
 export interface OccurrenceDeps {
@@ -129,22 +129,3 @@ async function readBefore(
 }
 
 const MAX_BEFORE = 2_000;
-
-/** The file holds all of it or is not there, also after a power cut; only its owner may read it. */
-async function writeWhole(path: string, content: string): Promise<void> {
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-  const draft = `${path}.${randomHex(6)}.part`;
-  try {
-    const file = await open(draft, 'wx', 0o600);
-    try {
-      await file.writeFile(content);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(draft, path);
-  } catch (error) {
-    await rm(draft, { force: true });
-    throw error;
-  }
-}

@@ -1,4 +1,3 @@
-import type { Knex } from 'knex';
 import type { Occurrence } from '../memory/occurrence.ts';
 import type { OccurrenceStep } from '../memory/occurrence-record.ts';
 import { recordOccurrence, type OccurrenceDeps } from '../memory/occurrence-store.ts';
@@ -37,7 +36,7 @@ export async function recordTicketOccurrences(deps: OccurrenceDeps, ticketId: st
   return written;
 }
 
-async function listAllEvents(knex: Knex, ticketId: string): Promise<TicketEvent[]> {
+async function listAllEvents(knex: OccurrenceDeps['knex'], ticketId: string): Promise<TicketEvent[]> {
   const events: TicketEvent[] = [];
   let afterId = 0;
   for (;;) {
@@ -63,7 +62,7 @@ function toExplanation(events: readonly TicketEvent[]): string[] {
 }
 
 /** The events that are steps of a deploy; progress that repeats itself is left out. */
-export function toOccurrenceSteps(events: readonly TicketEvent[]): OccurrenceStep[] {
+function toOccurrenceSteps(events: readonly TicketEvent[]): OccurrenceStep[] {
   return events.flatMap((event) => {
     const step = toStep(event);
     return step === undefined ? [] : [{ atMs: Date.parse(event.at), ...step, description: toShort(step.description) }];

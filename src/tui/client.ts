@@ -7,13 +7,15 @@ import type {
   readySchema,
   TicketView,
 } from '../api/contract.ts';
-import type { ContextView, HistoryView, ServicesView } from '../api/contract-memory.ts';
+import type { contextSchema, historySchema, servicesSchema } from '../api/contract-memory.ts';
 import type { TicketEvent } from '../ticket/event.ts';
 
 export type AuditPage = z.infer<typeof auditListSchema>;
 export type AuditVerdict = z.infer<typeof auditVerdictSchema>;
 export type ReadyView = z.infer<typeof readySchema>;
-export type MemoryService = ServicesView['items'][number];
+export type MemoryService = z.infer<typeof servicesSchema>['items'][number];
+export type ContextView = z.infer<typeof contextSchema>;
+export type HistoryView = z.infer<typeof historySchema>;
 
 /** What the screens need of the API; every refusal and every silence is thrown as an `AppError`. */
 export interface TuiClient {
@@ -58,4 +60,4 @@ export function toPlaceQuery({ environment, namespace, cluster }: MemoryPlace): 
 }
 
 export type MemoryPlace = Pick<MemoryService, 'service' | 'environment' | 'namespace' | 'cluster'>;
-export type { ContextView, HistoryView, InfoView, PlanView, TicketEvent, TicketView };
+export type { InfoView, PlanView, TicketEvent, TicketView };

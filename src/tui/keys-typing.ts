@@ -1,5 +1,4 @@
-import type { Key, Meaning } from './keys.ts';
-import type { Action, State } from './model.ts';
+import type { Action, Key, Meaning, State } from './model.ts';
 import type { EditStep } from './text/edit-line.ts';
 
 const STEPS: Readonly<Record<string, EditStep>> = {

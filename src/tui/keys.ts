@@ -1,17 +1,8 @@
 import type { TicketView } from './client.ts';
-import { TICKET_TABS, type Action, type Effect, type State } from './model.ts';
+import { TICKET_TABS, type Action, type Effect, type Key, type Meaning, type State } from './model.ts';
 import { currentTicket } from './select.ts';
 import { EMPTY_EDIT } from './text/edit-line.ts';
 import { toTypingKey } from './keys-typing.ts';
-
-/** One key as the terminal sent it: a printable character, or the name of another key such as `up` or `ctrl+s`. */
-export type Key = { kind: 'char'; char: string } | { kind: 'named'; name: string } | { kind: 'paste'; text: string };
-
-/** What a key means where it is pressed: changes of the state first, then what is asked of the server. */
-export interface Meaning {
-  actions: Action[];
-  effects: Effect[];
-}
 
 const NOTHING: Meaning = { actions: [], effects: [] };
 

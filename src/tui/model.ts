@@ -82,7 +82,7 @@ export type Dialog =
       title: string;
       changeHash: string;
       risk: string;
-      reasons: string[];
+      reasons: readonly string[];
       objects: number;
       findings: number;
     }
@@ -142,7 +142,7 @@ export type Action =
   | { type: 'told'; text: string; tone: Notice['tone'] }
   | { type: 'info_loaded'; info: InfoView; checks: ReadyView['checks'] }
   | { type: 'listing_began' }
-  | { type: 'tickets_loaded'; tickets: readonly TicketView[]; isFirst: boolean; isLast: boolean }
+  | { type: 'tickets_loaded'; tickets: readonly TicketView[]; isLast: boolean }
   | { type: 'ticket_changed'; ticket: TicketView }
   | { type: 'risk_loaded'; id: string; risk: string }
   | { type: 'event_came'; event: TicketEvent }
@@ -187,3 +187,12 @@ export type Effect =
   | { type: 'open_service'; service: MemoryService }
   | { type: 'open_service_of'; application: string }
   | { type: 'open_audit' };
+
+/** One key as the terminal sent it: a printable character, or the name of another key such as `up` or `ctrl+s`. */
+export type Key = { kind: 'char'; char: string } | { kind: 'named'; name: string } | { kind: 'paste'; text: string };
+
+/** What a key means where it is pressed: changes of the state first, then what is asked of the server. */
+export interface Meaning {
+  actions: Action[];
+  effects: Effect[];
+}

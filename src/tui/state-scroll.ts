@@ -25,7 +25,7 @@ export function reduceScroll(state: State, action: ScrollAction): State {
         tops: { ...open.tops, difference: 0 },
       }));
     case 'match_sought':
-      return withOpen(state, (open) => seekMatch(open, topNow(state, open), action.direction));
+      return withOpen(state, (open) => seekMatch(open, action.direction));
   }
 }
 
@@ -102,7 +102,9 @@ function toggleFold(open: OpenTicket, top: number): OpenTicket {
 }
 
 /** The next line with a match comes to the top; after the last one the first. */
-function seekMatch(open: OpenTicket, top: number, direction: 1 | -1): OpenTicket {
+function seekMatch(open: OpenTicket, direction: 1 | -1): OpenTicket {
+  // As it was asked for: near the end the page cannot scroll that far, and the match after it would never be reached.
+  const top = open.tops.difference;
   if (open.plan === undefined || open.search.text === '') return open;
   const matches = matchingRows(differenceRows(open.plan, open.folded, open.search.text));
   // While the words are still being typed the line at the top may be the match.

@@ -3,21 +3,28 @@ import { toRefLabel } from '../../manifest/object.ts';
 import type { TicketEvent } from '../../ticket/event.ts';
 import { toPlain, type Style } from './style.ts';
 
+/** Text of others, safe to print; lines after its first are set in, so that none of them looks like one of ours. */
+function toInset(text: string): string {
+  return toPlain(text.trimEnd()).replaceAll('\n', `\n${' '.repeat(INSET)}`);
+}
+
+const INSET = 12;
+
 /** One line, or a few, for what happened; nothing for what a spectator need not see. */
 export function renderEvent(event: TicketEvent, style: Style): string[] {
   const { type, data } = event;
-  const line = (who: string, text: string) => `  ${style.dim(who.padEnd(9))} ${toPlain(text)}`;
+  const line = (who: string, text: string) => `  ${style.dim(who.padEnd(9))} ${toInset(text)}`;
   switch (type) {
     case 'status': {
       const paint =
         data.to === 'resolved' ? style.green : data.to === 'failed' || data.to === 'errored' ? style.red : style.cyan;
-      return [`  ${paint(data.to.padEnd(9))} ${toPlain(data.reason)}`];
+      return [`  ${paint(data.to.padEnd(9))} ${toInset(data.reason)}`];
     }
     case 'plan':
       return [
         line('plan', `${data.summary} (${data.changedObjects} objects, risk ${data.risk}, ${data.strategy})`),
         ...data.steps.map((step, index) => line('', `${index + 1}. ${step.title}`)),
-        ...data.careReasons.map((reason) => `  ${style.dim(''.padEnd(9))} ${style.yellow(toPlain(reason))}`),
+        ...data.careReasons.map((reason) => `  ${style.dim(''.padEnd(9))} ${style.yellow(toInset(reason))}`),
       ];
     case 'finding':
       return data.severity === 'info' ? [] : [line(data.severity, `${data.message} ${data.fix}`)];
@@ -47,7 +54,7 @@ export function renderEvent(event: TicketEvent, style: Style): string[] {
       ];
     case 'verdict':
       return [
-        `  ${(data.outcome.startsWith('live') ? style.green : style.red)('verdict  ')} ${toPlain(data.sentence)}`,
+        `  ${(data.outcome.startsWith('live') ? style.green : style.red)('verdict  ')} ${toInset(data.sentence)}`,
       ];
     case 'memory':
       return data.sentences.slice(0, 3).map((sentence, index) => line(index === 0 ? 'memory' : '', sentence));
@@ -61,7 +68,7 @@ export function renderEvent(event: TicketEvent, style: Style): string[] {
     case 'note':
       return [line('note', data.text.split('\n')[0] ?? '')];
     case 'error':
-      return [`  ${style.red('error'.padEnd(9))} ${toPlain(data.message)}`];
+      return [`  ${style.red('error'.padEnd(9))} ${toInset(data.message)}`];
     case 'model_call':
       return [line('model', `${data.model}: ${data.promptTokens + data.completionTokens} tokens`)];
   }
@@ -71,8 +78,11 @@ export function renderEvent(event: TicketEvent, style: Style): string[] {
 export function renderDifference(plan: PlanView, style: Style, maxLines = MAX_PATCH_LINES): string[] {
   const lines: string[] = [];
   for (const change of plan.changes) {
-    lines.push(`  ${style.bold(toPlain(`${change.type} ${toRefLabel(change.ref)}`))}`);
-    const body = change.patch.split('\n').filter((text) => !/^(---|\+\+\+|Index:|=+$|\\ No newline)/.test(text));
+    lines.push(`  ${style.bold(toInset(`${change.type} ${toRefLabel(change.ref)}`))}`);
+    const body = change.patch
+      .replace(/\n$/, '')
+      .split('\n')
+      .filter((text) => !/^(---|\+\+\+|Index:|=+$|\\ No newline)/.test(text));
     const shown = body.slice(0, maxLines);
     for (const text of shown) lines.push(`    ${paintPatch(toPlain(text), style)}`);
     if (body.length > shown.length) lines.push(style.dim(`    … ${body.length - shown.length} more lines`));
@@ -97,7 +107,7 @@ export function renderTimeline(events: readonly TicketEvent[], style: Style): st
     const summary = toTimelineText(event);
     if (summary === undefined) return [];
     const seconds = ((Date.parse(event.at) - start) / 1000).toFixed(1).padStart(6);
-    return [`  ${style.dim(`${seconds} s`)}  ${toPlain(summary)}`];
+    return [`  ${style.dim(`${seconds} s`)}  ${toInset(summary)}`];
   });
 }
 

@@ -9,17 +9,21 @@ import {
 import { toDot } from '../../memory/dot.ts';
 import type { MemoryGraph } from '../../memory/graph.ts';
 import { toSvg } from '../../memory/svg.ts';
-import { connect, print, type PlaceOptions, type ServerOptions } from './connection.ts';
+import { connect, type ConnectionOptions } from '../connect.ts';
+import type { Terminal } from '../terminal.ts';
+import { print, type PlaceOptions } from './connection.ts';
 
-type Options = ServerOptions & PlaceOptions;
+type Options = ConnectionOptions & PlaceOptions;
 
 const of = (service: string) => encodeURIComponent(service);
 const toPlace = ({ environment, namespace, cluster }: PlaceOptions) => ({ environment, namespace, cluster });
 
 /** What to expect of the next deploy of a service, in sentences. */
-export async function showContext(service: string, options: Options): Promise<void> {
+export async function showContext(service: string, options: Options, terminal: Terminal): Promise<void> {
   const query = toPlace(options);
-  const known = await connect(options).request(contextSchema, 'GET', `/api/memory/context/${of(service)}`, { query });
+  const known = await connect(options, terminal).request(contextSchema, 'GET', `/api/memory/context/${of(service)}`, {
+    query,
+  });
   const causes = known.patterns
     .slice(0, 3)
     .flatMap(({ fingerprint, possibleCauses, suggestedFix }) => [
@@ -28,15 +32,21 @@ export async function showContext(service: string, options: Options): Promise<vo
       ...possibleCauses.map((cause) => `  - ${cause}`),
       `  ${suggestedFix}`,
     ]);
-  print(options, known, [...known.summary, ...causes]);
+  print(options, terminal, known, [...known.summary, ...causes]);
 }
 
 /** Deploys of a service, newest first. */
-export async function showHistory(service: string, options: Options & { limit: number }): Promise<void> {
+export async function showHistory(
+  service: string,
+  options: Options & { limit: number },
+  terminal: Terminal,
+): Promise<void> {
   const query = { ...toPlace(options), limit: options.limit };
-  const found = await connect(options).request(historySchema, 'GET', `/api/memory/history/${of(service)}`, { query });
+  const found = await connect(options, terminal).request(historySchema, 'GET', `/api/memory/history/${of(service)}`, {
+    query,
+  });
   const lines = found.items.map(toHistoryLine);
-  print(options, found, lines.length === 0 ? [`No deploy of ${service} is remembered there.`] : lines);
+  print(options, terminal, found, lines.length === 0 ? [`No deploy of ${service} is remembered there.`] : lines);
 }
 
 function toHistoryLine(deploy: DeployView): string {
@@ -60,32 +70,35 @@ function toHistoryLine(deploy: DeployView): string {
 }
 
 /** Every place something is remembered about. */
-export async function showServices(options: ServerOptions): Promise<void> {
-  const found = await connect(options).request(servicesSchema, 'GET', '/api/memory/services');
+export async function showServices(options: ConnectionOptions, terminal: Terminal): Promise<void> {
+  const found = await connect(options, terminal).request(servicesSchema, 'GET', '/api/memory/services');
   const lines = found.items.map(
     ({ service, environment, deploys, failures, lastDeployAt }) =>
       `${service} in ${environment}: ${deploys} deploys, ${failures} failed, the last at ${lastDeployAt.slice(0, 16)}Z`,
   );
-  print(options, found, lines.length === 0 ? ['Nothing is remembered yet.'] : lines);
+  print(options, terminal, found, lines.length === 0 ? ['Nothing is remembered yet.'] : lines);
 }
 
 /** The graph, as DOT or SVG for a file, as JSON, or counted. */
-export async function showGraph(options: ServerOptions & { dot?: boolean; svg?: boolean }): Promise<void> {
-  const found = await connect(options).request(graphSchema, 'GET', '/api/memory/graph');
+export async function showGraph(
+  options: ConnectionOptions & { dot?: boolean; svg?: boolean },
+  terminal: Terminal,
+): Promise<void> {
+  const found = await connect(options, terminal).request(graphSchema, 'GET', '/api/memory/graph');
   // The kinds are ours: the server drew them from the same type.
   const graph = found as MemoryGraph;
-  if (options.dot === true) process.stdout.write(toDot(graph));
-  else if (options.svg === true) process.stdout.write(`${toSvg(graph).trimEnd()}\n`);
+  if (options.dot === true) terminal.out(toDot(graph).trimEnd());
+  else if (options.svg === true) terminal.out(toSvg(graph).trimEnd());
   else {
     const lines = graph.edges.map(
       ({ from, to, kind, detail }) => `${from} ${kind.replaceAll('_', ' ')} ${to}: ${detail}`,
     );
-    print(options, graph, [`${graph.nodes.length} nodes, ${graph.edges.length} edges`, ...lines]);
+    print(options, terminal, graph, [`${graph.nodes.length} nodes, ${graph.edges.length} edges`, ...lines]);
   }
 }
 
 /** Why a ticket was done the way it was. */
-export async function showExplanation(ticket: string, options: ServerOptions): Promise<void> {
-  const found = await connect(options).request(explainSchema, 'GET', `/api/memory/explain/${of(ticket)}`);
-  print(options, found, [`"${found.title}" (${found.status})`, ...found.summary]);
+export async function showExplanation(ticket: string, options: ConnectionOptions, terminal: Terminal): Promise<void> {
+  const found = await connect(options, terminal).request(explainSchema, 'GET', `/api/memory/explain/${of(ticket)}`);
+  print(options, terminal, found, [`"${found.title}" (${found.status})`, ...found.summary]);
 }

@@ -1,6 +1,5 @@
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { AppError, toErrorMessage } from '../../lib/errors.ts';
@@ -18,17 +17,21 @@ export async function* openLines(file: string): AsyncGenerator<string> {
   }
   const raw: Readable = file === '-' ? process.stdin : createReadStream(file);
   const source = file.endsWith('.gz') ? raw.pipe(createGunzip()) : raw;
-  const lines = createInterface({ input: source, crlfDelay: Number.POSITIVE_INFINITY });
-  // Errors of a stream do not reach its reader through readline.
-  const broken: { error?: unknown } = {};
-  for (const stream of new Set([raw, source]))
-    stream.once('error', (error) => {
-      broken.error = error;
-      lines.close();
+  if (source !== raw) raw.once('error', (error) => source.destroy(error));
+  const decoder = new TextDecoder();
+  let rest = '';
+  try {
+    const chunks: AsyncIterable<Uint8Array> = source;
+    for await (const chunk of chunks) {
+      const lines = (rest + decoder.decode(chunk, { stream: true })).split('\n');
+      rest = lines.pop() ?? '';
+      yield* lines;
+    }
+  } catch (error) {
+    throw new AppError('invalid_input', `${file} cannot be read to its end: ${toErrorMessage(error)}`, {
+      cause: error,
     });
-  yield* lines;
-  if ('error' in broken)
-    throw new AppError('invalid_input', `${file} cannot be read to its end: ${toErrorMessage(broken.error)}`, {
-      cause: broken.error,
-    });
+  }
+  rest += decoder.decode();
+  if (rest !== '') yield rest;
 }

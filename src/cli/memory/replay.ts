@@ -1,11 +1,11 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
-import { processEnvironment } from '../../config/environment.ts';
 import { exec } from '../../lib/exec.ts';
 import { AppError, toErrorMessage } from '../../lib/errors.ts';
 import { GIT_LOG_FORMAT, importGitHistory, parseGitLog } from '../../memory/import-git.ts';
 import { PREDICTIONS_HEADER, replayHistory, toPredictionLine } from '../../memory/replay.ts';
 import { formatPercent } from '../../memory/strategy.ts';
+import type { Terminal } from '../terminal.ts';
 import { print } from './connection.ts';
 import { openLines } from './lines.ts';
 
@@ -14,7 +14,8 @@ const FLUSH_AT = 256 * 1024;
 /** Predicts every deploy of a history from the lines before it. Offline: no server is asked. */
 export async function replay(
   file: string,
-  options: { predictions?: string; summary?: string; json?: boolean },
+  options: { predictions?: string; summary?: string; json?: true },
+  terminal: Terminal,
 ): Promise<void> {
   const table = options.predictions === undefined ? undefined : openTable(options.predictions);
   try {
@@ -23,7 +24,7 @@ export async function replay(
     });
     if (options.summary !== undefined) await writeFile(options.summary, `${JSON.stringify(summary, null, 2)}\n`);
     const { deploys, outcomes, open, all } = summary;
-    print(options, summary, [
+    print(options, terminal, summary, [
       `${deploys} deploys, ${outcomes} with an outcome, ${open} without; ${all.failures} of ${all.deploys} judged ones failed.`,
       `Log loss ${all.logLoss.toFixed(4)}, that of the plain rate so far ${all.baseLogLoss.toFixed(4)} (${all.logLossOfBase.toFixed(3)} of it).`,
       ...Object.entries(summary.environments).map(
@@ -73,7 +74,11 @@ const GIT_TIMEOUT_MS = 5 * 60_000;
 const MAX_LOG_BYTES = 512 * 1024 * 1024;
 
 /** Prints the deploys that the commit titles of a git repository tell of, as lines for `memory replay` and `memory import`. */
-export async function importGit(repository: string, options: { branch: string; environment: string }): Promise<void> {
+export async function importGit(
+  repository: string,
+  options: { branch: string; environment: string },
+  terminal: Terminal,
+): Promise<void> {
   const { branch, environment } = options;
   const selection = ['--reverse', '--no-merges', `--format=${GIT_LOG_FORMAT}`];
   const args = [
@@ -89,7 +94,7 @@ export async function importGit(repository: string, options: { branch: string; e
   const result = await exec('git', args, {
     cwd: repository,
     env: {
-      PATH: processEnvironment()['PATH'] ?? '/usr/bin:/bin',
+      PATH: terminal.env['PATH'] ?? '/usr/bin:/bin',
       // The settings of this user and machine could run programs and change the form of the log.
       ...{ GIT_CONFIG_NOSYSTEM: '1', GIT_CONFIG_GLOBAL: '/dev/null', GIT_TERMINAL_PROMPT: '0', LC_ALL: 'C' },
     },
@@ -100,8 +105,7 @@ export async function importGit(repository: string, options: { branch: string; e
     throw new AppError('invalid_input', `the history of ${repository} cannot be read: ${toReason(result)}`, {
       hint: 'Name the folder of a git repository that you own, and one of its branches with --branch.',
     });
-  for (const event of importGitHistory(parseGitLog(result.stdout), environment))
-    process.stdout.write(`${JSON.stringify(event)}\n`);
+  for (const event of importGitHistory(parseGitLog(result.stdout), environment)) terminal.out(JSON.stringify(event));
 }
 
 function toReason({ ended, stderr }: { ended: string; stderr: string }): string {

@@ -71,8 +71,8 @@ function viewNotice({ notice, open, screen, connection }: State, width: number):
 }
 
 const HINTS: Record<State['screen'], string> = {
-  dashboard: 'Enter open  n new  p approve  a answer  / filter  m memory  A audit  ? help  q quit',
-  ticket: 'Tab page  p approve  y/n grant/deny  a answer  z pause  x cancel  Esc back  ? help',
+  dashboard: 'Enter open  n new  p approve  a answer  / filter  m memory  ? help  q quit',
+  ticket: 'Tab page  p approve  y/n grant/deny  a answer  z pause  x cancel  Esc  ? help',
   memory: 'Enter open  r refresh  Esc back  ? help',
   service: 'up/down scroll  Esc back  ? help',
   audit: 'up/down scroll  r refresh  Esc back  ? help',
@@ -82,7 +82,7 @@ const HINTS: Record<State['screen'], string> = {
 
 function viewKeys(state: State): Line {
   if (state.screen === 'ticket' && state.open?.tab === 'difference')
-    return line('/ search  ] [ matches  space fold  - + all  p approve  Tab page  Esc back  ? help', 'dim');
+    return line('/ search  ] [ matches  space fold  - + all  p approve  Tab page  Esc  ? help', 'dim');
   return line(HINTS[state.screen], 'dim');
 }
 

@@ -66,7 +66,7 @@ export function ticketHead(state: State, width: number): Line[] {
 
 function viewHold({ hold }: TicketView, width: number): Line[] {
   if (hold === null) return [];
-  const until = (iso: string) => `until ${iso.slice(0, 16).replace('T', ' ')} UTC`;
+  const until = (iso: string) => `until ${iso.slice(5, 16).replace('T', ' ')} UTC`;
   switch (hold.kind) {
     case 'plan_approval':
       return [

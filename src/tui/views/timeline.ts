@@ -37,7 +37,7 @@ export function tellEvent(event: TicketEvent): Telling {
     case 'status':
       return {
         who: 'status',
-        text: `${toStatusWord(data.to).text.slice(2)}: ${data.reason}`,
+        text: `${data.to.replaceAll('_', ' ')}: ${data.reason}`,
         tone: toStatusWord(data.to).tone,
       };
     case 'plan':

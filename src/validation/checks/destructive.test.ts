@@ -104,6 +104,16 @@ describe('capacity', () => {
     expect(await inspect(toDeployment({ replicas: from }), toDeployment({ replicas: to }))).toEqual(lines);
   });
 
+  it('lets a Deployment run nothing whose pods a Rollout runs, and no other', async () => {
+    const toRollout = (name: string, replicas: number) =>
+      `---\n${toObject('argoproj.io/v1alpha1', 'Rollout', `spec: { replicas: ${replicas}, workloadRef: { apiVersion: apps/v1, kind: Deployment, name: ${name} }, strategy: { canary: {} } }\n`)}`;
+    const step = async (rollout: string) =>
+      await inspect(toDeployment({ replicas: 3 }) + rollout, toDeployment({ replicas: 0 }) + rollout);
+    expect(await step(toRollout('web', 3))).toEqual([]);
+    expect(await step(toRollout('web', 0))).toEqual(['warning destructive spec.replicas']);
+    expect(await step(toRollout('other', 3))).toEqual(['warning destructive spec.replicas']);
+  });
+
   it('sees a suspended CronJob and a stopped first deploy', async () => {
     const cron = toObject('batch/v1', 'CronJob', 'spec: { suspend: false }\n');
     expect(await inspect(cron, cron.replace('false', 'true'))).toEqual(['warning destructive spec.suspend']);

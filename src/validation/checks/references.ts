@@ -6,6 +6,7 @@ import type { Workload } from '../../manifest/workload.ts';
 import type { SetCheck } from '../change.ts';
 import type { Finding } from '../finding.ts';
 import { findNearest } from '../nearest.ts';
+import { listNamedTemplates } from './rollout.ts';
 
 const CHECK = 'references';
 
@@ -26,6 +27,7 @@ export const referencesCheck: SetCheck = {
         ...listDeadBackends(objects),
         ...listMissingSources(objects, workloads, removed),
         ...listDeadTargets(objects, workloads),
+        ...listMissingTemplates(objects),
       ].map(({ target, finding }) => (removed.has(target) ? { ...finding, severity: 'error' as const } : finding)),
     ];
   },
@@ -197,6 +199,27 @@ function listDeadTargets(objects: readonly ManifestObject[], workloads: readonly
       }),
     ];
   });
+}
+
+// A template of the whole cluster is rightly kept elsewhere.
+function listMissingTemplates(objects: readonly ManifestObject[]): DeadEnd[] {
+  return objects
+    .filter((object) => object.kind === 'Rollout')
+    .flatMap((rollout) => {
+      const ref = toObjectRef(rollout);
+      const near = objects
+        .filter((object) => object.kind === 'AnalysisTemplate' && isNear(toObjectRef(object), ref))
+        .map((object) => object.metadata.name);
+      return listNamedTemplates(rollout)
+        .filter(({ kind, name }) => kind === 'AnalysisTemplate' && !near.includes(name))
+        .map(({ name, field }) => {
+          const nearest = findNearest(name, near);
+          return toDeadEnd(`AnalysisTemplate/${name}`, ref, field, {
+            message: `${toRefLabel(ref)} is measured by AnalysisTemplate ${name}, which is not here; its updates stop there.`,
+            fix: nearest === undefined ? 'Add the AnalysisTemplate, or correct its name.' : `Did you mean ${nearest}?`,
+          });
+        });
+    });
 }
 
 function isService(object: ManifestObject): boolean {

@@ -1,4 +1,4 @@
-import { findField, toRecord, toRecords, toText } from '../../manifest/fields.ts';
+import { findField, toList, toRecord, toRecords, toText } from '../../manifest/fields.ts';
 import { toObjectRef } from '../../manifest/object.ts';
 import type { ManifestObject } from '../../manifest/object.ts';
 import type { Finding } from '../finding.ts';
@@ -43,6 +43,37 @@ export async function inspectRollout(object: ManifestObject): Promise<Finding[]>
     ...(await inspectPods(object, spec)),
     ...inspectStrategy(object, toRecord(spec['strategy'])),
   ];
+}
+
+/** A template that an analysis of a Rollout names, and where it does. */
+interface NamedTemplate {
+  kind: 'AnalysisTemplate' | 'ClusterAnalysisTemplate';
+  name: string;
+  field: string;
+}
+
+/** The templates by which the analyses of a Rollout measure. */
+export function listNamedTemplates(rollout: ManifestObject): NamedTemplate[] {
+  const canary = toRecord(findField(rollout, 'spec', 'strategy', 'canary'));
+  const blueGreen = toRecord(findField(rollout, 'spec', 'strategy', 'blueGreen'));
+  const analyses: [string, unknown][] = [
+    ['canary.analysis', canary?.['analysis']],
+    ...toList(canary?.['steps']).map((step, index): [string, unknown] => [
+      `canary.steps[${index}].analysis`,
+      findField(step, 'analysis'),
+    ]),
+    ...['prePromotionAnalysis', 'postPromotionAnalysis'].map((name): [string, unknown] => [
+      `blueGreen.${name}`,
+      blueGreen?.[name],
+    ]),
+  ];
+  return analyses.flatMap(([path, analysis]) =>
+    toRecords(findField(analysis, 'templates')).flatMap((entry, index) => {
+      const name = toText(entry['templateName']);
+      const kind = entry['clusterScope'] === true ? 'ClusterAnalysisTemplate' : 'AnalysisTemplate';
+      return name === undefined ? [] : [{ kind, name, field: `spec.strategy.${path}.templates[${index}]` } as const];
+    }),
+  );
 }
 
 function inspectFields(object: ManifestObject, spec: Record<string, unknown>): Finding[] {

@@ -4,6 +4,7 @@ import type { ObjectCheck } from '../change.ts';
 import type { Finding } from '../finding.ts';
 import { findModel } from '../models.ts';
 import { findNearest } from '../nearest.ts';
+import { inspectAnalysisTemplate, isAnalysisTemplate } from './analysis-template.ts';
 import { inspectRollout } from './rollout.ts';
 import { inspectBySchema, toSchemaFinding as toFinding } from './schema-findings.ts';
 
@@ -46,6 +47,7 @@ function toUnknownKind(object: ManifestObject, found: { kinds: string[]; version
 async function inspectForeign(object: ManifestObject): Promise<Finding[]> {
   const ref = toObjectRef(object);
   if (ref.group === 'argoproj.io' && ref.kind === 'Rollout') return await inspectRollout(object);
+  if (isAnalysisTemplate(ref)) return inspectAnalysisTemplate(object);
   return [
     toFinding(object, 'info', 'apiVersion', {
       message: `${toRefLabel(ref)} is a custom resource (${object.apiVersion}); its fields could not be checked.`,

@@ -1,0 +1,295 @@
+import { describe, expect, it } from 'vitest';
+import type { Action } from '../model.ts';
+import { makeEvent, makePlan, makeState, makeTicket, makeWaiting, pressKeys, textOf } from '../test-state.ts';
+import { cellWidth } from '../text/cells.ts';
+import { viewFrame } from './frame.ts';
+
+const loaded = (...tickets: ReturnType<typeof makeTicket>[]): Action => ({
+  type: 'tickets_loaded',
+  tickets,
+  isLast: true,
+});
+const opened = (plan = makePlan(), ticket = makeWaiting()): Action[] => [
+  { type: 'ticket_opened', id: ticket.id, tab: 'timeline' },
+  {
+    type: 'ticket_loaded',
+    ticket,
+    plan,
+    events: [
+      makeEvent(1, {
+        type: 'status',
+        data: { from: null, to: 'planning', code: 'created', reason: 'asked for by local' },
+      }),
+      makeEvent(3, { type: 'error', data: { node: 'planner', code: 'x', message: 'The model did not answer.' } }),
+    ],
+  },
+  { type: 'plan_loaded', id: ticket.id, plan },
+];
+const body = (text: string, from: number) => text.split('\n').slice(from);
+
+describe('the dashboard', () => {
+  const actions: Action[] = [
+    loaded(makeWaiting(3), makeTicket(2, { status: 'failed' }), makeTicket(1, { title: '部署'.repeat(40) })),
+    { type: 'risk_loaded', id: makeTicket(3).id, risk: 'high' },
+    {
+      type: 'event_came',
+      event: makeEvent(9, { type: 'health', data: { application: 'api', status: 'Degraded', resources: [] } }),
+    },
+  ];
+
+  it('shows what is going on and the tickets, newest first', () => {
+    expect(textOf(makeState(actions, { width: 80, height: 14 }))).toBe(
+      [
+        'Tiphys http://tiphys.example                                                live',
+        '3 tickets   wait for you 1   resolved 1   failed 1   drafts 0   paused 0',
+        'Agent    planning 0, executing 0, observing 0   last: health api Degraded (1m ag',
+        'Argo CD  api Degraded',
+        '',
+        'STATUS          RISK     AGE  APPLICATION   TITLE',
+        '? approve plan? high     5m   api           Update api to 1.3.0',
+        'x failed                 5m   api           Update api to 1.2.0',
+        '+ resolved               5m   api           部署部署部署部署部署部署部署部署部…',
+        '',
+        '',
+        '',
+        '',
+        'Enter open  n new  p approve  a answer  / filter  m memory  ? help  q quit',
+      ].join('\n'),
+    );
+  });
+
+  it('shows priority and id where there is room', () => {
+    const text = textOf(makeState(actions, { width: 160, height: 50 }));
+    expect(text).toContain('STATUS          RISK     PRIORITY AGE  APPLICATION           TITLE');
+    expect(text).toContain(makeTicket(3).id);
+  });
+
+  it('shows what the filter leaves, and says so where that is nothing', () => {
+    const filtered = pressKeys(makeState(actions), '/', ...'failed').state;
+    expect(body(textOf(filtered), 4).slice(0, 4)).toEqual([
+      'Filter   failed   1 match',
+      'STATUS          RISK     AGE  APPLICATION   TITLE',
+      'x failed                 5m   api           Update api to 1.2.0',
+      '',
+    ]);
+    expect(textOf(pressKeys(filtered, 'z').state)).toContain('No ticket matches "failedz". Esc shows all.');
+  });
+
+  it('makes only the lines that fit, from the middle of five thousand tickets too', () => {
+    const many = Array.from({ length: 5_000 }, (_, index) => makeTicket(index));
+    const state = makeState([loaded(...many), { type: 'scrolled', by: 'end' }, { type: 'scrolled', by: -2_500 }]);
+    expect(viewFrame(state)).toHaveLength(24);
+    const shown = textOf(state);
+    expect(shown).toContain('5000 tickets');
+    expect(shown).toContain('Update api to 1.2500.0');
+    expect(shown.match(/Update api to/g)).toHaveLength(16);
+  });
+});
+
+describe('a ticket', () => {
+  const size = { width: 80, height: 14 };
+
+  it('shows what it waits for over its timeline', () => {
+    expect(textOf(makeState(opened(), size))).toBe(
+      [
+        'Tiphys http://tiphys.example                                                live',
+        'Update api to 1.1.0                                                       5m old',
+        '? approve plan?  api  medium priority  risk high',
+        'the plan waits for approval',
+        '> p approve plan abababababab   n reject   d difference   until 01-03 12:00 UTC',
+        ' 1 timeline │ 2 plan │ 3 difference │ 4 observed │ 5 memory │───────────────────',
+        '11:58:07  status    planning: asked for by local',
+        '11:58:07  error     The model did not answer.',
+        '',
+        '',
+        '',
+        '',
+        '',
+        'Tab page  p approve  y/n grant/deny  a answer  z pause  x cancel  Esc  ? help',
+      ].join('\n'),
+    );
+  });
+
+  it('puts live events into their place, each once, and follows the end until somebody scrolls', () => {
+    const note = (id: number) => makeEvent(id, { type: 'note', data: { node: 'observer', text: `note ${id}` } });
+    const live = [note(2), note(2), ...Array.from({ length: 20 }, (_, index) => note(index + 4))];
+    const state = makeState([...opened(), ...live.map((event): Action => ({ type: 'event_came', event }))], size);
+    expect(state.open?.events.map(({ id }) => id)).toEqual(Array.from({ length: 23 }, (_, index) => index + 1));
+    expect(body(textOf(state), 6)[5]).toBe('11:58:07  note      note 23');
+    const up = pressKeys(state, 'k').state;
+    expect(body(textOf(up), 6)[5]).toBe('11:58:07  note      note 22');
+    const later = pressKeys(up, 'G').state;
+    expect(later.open?.isFollowing).toBe(true);
+  });
+
+  it('shows the rendered difference, folds it by object, and finds words in it', () => {
+    const state = pressKeys(makeState(opened(), size), 'd').state;
+    expect(body(textOf(state), 6)).toEqual([
+      '▾ changed Deployment production/api  +1 -1',
+      '  @@ -10,3 +10,3 @@',
+      '       - name: api',
+      '  -      image: registry.example/api:1.8.0',
+      '  +      image: registry.example/api:1.9.0',
+      '▾ changed Deployment production/worker  +1 -1',
+      '',
+      '/ search  ] [ matches  space fold  - + all  p approve  Tab page  Esc  ? help',
+    ]);
+    expect(body(textOf(pressKeys(state, ' ').state), 6).slice(0, 3)).toEqual([
+      '▸ changed Deployment production/api  +1 -1',
+      '▾ changed Deployment production/worker  +1 -1',
+      '  @@ -10,3 +10,3 @@',
+    ]);
+    expect(body(textOf(pressKeys(state, '-').state), 6).slice(0, 3)).toEqual([
+      '▸ changed Deployment production/api  +1 -1',
+      '▸ changed Deployment production/worker  +1 -1',
+      '',
+    ]);
+    const found = pressKeys(state, '-', '/', ...'1.9.0', 'enter').state;
+    expect(found.open?.tops.difference).toBe(4);
+    expect(pressKeys(found, ']').state.open?.tops.difference).toBe(9);
+    expect(pressKeys(found, ']', ']').state.open?.tops.difference).toBe(4);
+    expect(pressKeys(found, '[').state.open?.tops.difference).toBe(9);
+    const marked = viewFrame(found)
+      .flat()
+      .filter(({ tone }) => tone === 'match');
+    expect(marked.map(({ text }) => text)).toEqual(['1.9.0', '1.9.0']);
+  });
+
+  it('shows added lines and removed ones in different tones', () => {
+    const spans = viewFrame(pressKeys(makeState(opened()), 'd').state).flat();
+    expect(spans.find(({ text }) => text.startsWith('-   '))?.tone).toBe('removed');
+    expect(spans.find(({ text }) => text.startsWith('+   '))?.tone).toBe('added');
+  });
+
+  it('shows the plan with risk and hash, and what memory advised', () => {
+    const plan = textOf(pressKeys(makeState(opened()), '2').state);
+    expect(plan).toContain('assumed    api is the only service of that name');
+    expect(plan).toContain('risk       high (score 7)\n           production serves real users');
+    expect(plan).toContain(`hash       ${'ab'.repeat(32)}`);
+    const memory = textOf(pressKeys(makeState(opened()), '5').state);
+    expect(memory).toContain('failure    31% (12% to 55%)');
+    expect(memory).toContain('careful    The last deploy failed.');
+  });
+
+  it('shows what was observed as a tree', () => {
+    const resources = [{ resource: 'Pod api-1', health: 'Degraded', message: 'CrashLoopBackOff' }];
+    const state = makeState([
+      ...opened(),
+      {
+        type: 'event_came',
+        event: makeEvent(5, { type: 'sync', data: { application: 'api', status: 'Synced', revision: 'd'.repeat(40) } }),
+      },
+      {
+        type: 'event_came',
+        event: makeEvent(6, { type: 'health', data: { application: 'api', status: 'Degraded', resources } }),
+      },
+    ]);
+    expect(body(textOf(pressKeys(state, '4').state), 6).slice(0, 5)).toEqual([
+      'api',
+      '├ sync     11:58:07 Synced at ddddddddd',
+      '├ health   11:58:07 Degraded',
+      '│  ├ Pod api-1 Degraded',
+      '│  │   CrashLoopBackOff',
+    ]);
+  });
+});
+
+describe('the memory', () => {
+  const service = (name: string) => ({
+    cluster: 'sandbox',
+    environment: 'production',
+    namespace: 'production',
+    service: name,
+    deploys: 4,
+    failures: 1,
+    lastDeployAt: '2026-01-02T10:00:00.000Z',
+  });
+
+  it('shows the riskiest service first as the risks come in', () => {
+    const state = makeState([
+      { type: 'screen_shown', screen: 'memory' },
+      { type: 'memory_loaded', services: [service('web'), service('api')] },
+      { type: 'service_risk_loaded', service: service('api'), risk: { probability: 0.52, low: 0.3, high: 0.7 } },
+      { type: 'service_risk_loaded', service: service('web'), risk: { probability: 0.05, low: 0.01, high: 0.1 } },
+    ]);
+    expect(body(textOf(state), 1).slice(0, 4)).toEqual([
+      'What is remembered: services by the risk that their next deploy fails',
+      'SERVICE             ENVIRONMENT   RISK                       DEPLOYS FAILED LAST',
+      'api                 production    52%   ██████████░░░░░░░░░░ 4       1      2h',
+      'web                 production    5%    █░░░░░░░░░░░░░░░░░░░ 4       1      2h',
+    ]);
+    expect(pressKeys(state, 'enter').effects).toEqual([{ type: 'open_service', service: service('api') }]);
+  });
+});
+
+describe('every screen', () => {
+  const HOSTILE = '\x1b[2J\x1b]0;x\x07{red-fg}部署\u202e\u0301\u200b🚀';
+  const ticket = makeTicket(1, { title: HOSTILE.repeat(20), reason: HOSTILE, application: HOSTILE.repeat(5) });
+  const plan = makePlan({ summary: HOSTILE.repeat(30), assumptions: [HOSTILE.repeat(30)] });
+  const full = opened(plan, ticket);
+  const screens = (size: { width: number; height: number }) => {
+    const state = makeState(full, size);
+    return [
+      ...['1', '2', '3', '4', '5', '?', 'n', 'x'].map((key) => pressKeys(state, key).state),
+      pressKeys(state, 'escape').state,
+      { ...state, screen: 'memory' as const },
+      { ...state, screen: 'service' as const },
+      { ...state, screen: 'audit' as const },
+    ];
+  };
+
+  it.each([
+    [40, 12],
+    [80, 24],
+    [160, 50],
+    [500, 12],
+    [20, 3],
+    [1, 1],
+  ])('has exactly the lines of the terminal, none wider than it, at %i x %i', (width, height) => {
+    for (const state of screens({ width, height })) {
+      expect(viewFrame(state)).toHaveLength(height);
+      for (const line of textOf(state).split('\n')) {
+        expect(cellWidth(line)).toBeLessThanOrEqual(width);
+        expect(line).not.toMatch(/[\p{Cc}\p{Cf}]/u);
+      }
+    }
+  });
+
+  it('says that a window is too small, and what would do', () => {
+    expect(textOf(makeState([], { width: 39, height: 24 }))).toBe(
+      'The window is too small (39x24).\nTiphys needs 40x12.',
+    );
+  });
+
+  it('keeps hash and keys of an approval in sight in the lowest window', () => {
+    const reasons = Array.from({ length: 9 }, (_, index) => `reason ${index} `.repeat(9));
+    const dialog = {
+      kind: 'approve',
+      ticketId: '',
+      title: 'x',
+      changeHash: 'ab'.repeat(32),
+      risk: 'high',
+      reasons,
+      objects: 1,
+      findings: 0,
+    } as const;
+    const text = textOf(makeState([{ type: 'dialog_opened', dialog }], { width: 80, height: 12 }));
+    expect(text).toContain('ab'.repeat(32));
+    expect(text).toContain('y approve exactly this');
+  });
+});
+
+describe('the connection', () => {
+  it('is said to be lost and to be back', () => {
+    const lost: Action = { type: 'connection_changed', connection: { kind: 'lost', reason: 'it does not answer' } };
+    expect(textOf(makeState([lost]))).toMatch(/no connection, trying again\n[\s\S]*\nit does not answer\n/);
+    const back = makeState([lost, { type: 'connection_changed', connection: { kind: 'live' } }]);
+    expect(textOf(back)).toContain('Reconnected: everything missed has been caught up.');
+    const later = makeState([
+      lost,
+      { type: 'connection_changed', connection: { kind: 'live' } },
+      { type: 'ticked', nowMs: back.nowMs + 60_000 },
+    ]);
+    expect(textOf(later)).not.toContain('Reconnected');
+  });
+});
