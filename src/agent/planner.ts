@@ -16,7 +16,7 @@ import { askQuestion, listQuestions } from '../ticket/question-store.ts';
 import { findTicket, updateTicket } from '../ticket/ticket-store.ts';
 import type { Ticket } from '../ticket/ticket.ts';
 import type { Strategy } from '../memory/facts.ts';
-import { findStrategy, needsPreparation } from '../rollout/current.ts';
+import { findPreparation, findStrategy } from '../rollout/current.ts';
 import type { PlanAdvice } from '../ticket/plan.ts';
 import { adviseOn } from './advice.ts';
 import type { AgentDeps, RunContext } from './deps.ts';
@@ -140,6 +140,9 @@ function toRefusal(result: Extract<PlanResult, { kind: 'refusal' }>): AgentState
   };
 }
 
+/** Side by side, then handed over. */
+const MAX_PREPARATIONS = 2;
+
 async function storePlan(
   deps: AgentDeps,
   state: AgentStateValue,
@@ -149,8 +152,9 @@ async function storePlan(
   const { facts, base, ticket } = input;
   const services = toServices(input.plan.steps);
   const advice = await adviseOn(deps, context, { plan: input.plan, facts, services });
-  // Once prepared, the ticket is carried out as it is: a second preparation would go in circles.
-  const preparation = state.earlier.length > 0 ? undefined : toPreparation(input.plan, facts, advice.strategy);
+  // Bounded: a preparation that does not show in what is rendered must not go in circles.
+  const mayPrepare = state.preparations < MAX_PREPARATIONS;
+  const preparation = mayPrepare ? toPreparation(input.plan, facts, advice.strategy) : undefined;
   const plan = preparation ?? input.plan;
   const at = toIsoTime(deps.clock.now());
   const revision = await nextRevision(deps.db.knex, ticket.id, state.attempt);
@@ -192,22 +196,30 @@ function toPreparation(plan: Plan, facts: RepositoryFacts, wanted: PlanAdvice['s
   const updated = plan.steps.flatMap((step) =>
     step.kind === 'edit' && step.edit.kind === 'set_image' ? [step.edit.service] : [],
   );
-  const unready = [...new Set(updated)].filter((name) => {
-    const objects = facts.services.find(({ service }) => service === name)?.objects ?? [];
-    return needsPreparation(objects, wanted);
-  });
-  if (unready.length === 0) return undefined;
   const way = wanted === 'canary' ? 'canary' : 'blue-green';
-  return {
-    ...plan,
-    summary: `Make ${unready.join(', ')} ready for a ${way} deploy; then: ${plan.summary}`,
-    steps: unready.map((service) => ({
-      kind: 'edit',
-      edit: { kind: 'set_strategy', service, strategy: wanted },
-      title: `Let ${service} roll out by ${way}`,
-      why: 'The first revision of a Rollout skips its steps, so the new version comes in a second change.',
-    })),
-  };
+  const steps = [...new Set(updated)].flatMap((service): PlannedStep[] => {
+    const objects = facts.services.find((one) => one.service === service)?.objects ?? [];
+    const preparation = findPreparation(objects, wanted);
+    if (preparation === undefined) return [];
+    return [
+      preparation === 'side_by_side'
+        ? {
+            kind: 'edit',
+            edit: { kind: 'set_strategy', service, strategy: wanted, sideBySide: true },
+            title: `Let ${service} roll out by ${way}`,
+            why: 'The first revision of a Rollout skips its steps, so the new version comes later; until then both sets of pods serve.',
+          }
+        : {
+            kind: 'edit',
+            edit: { kind: 'set_strategy', service, strategy: wanted },
+            title: `Leave the pods of ${service} to its Rollout`,
+            why: 'The pods of the Rollout serve, so those of the Deployment can go.',
+          },
+    ];
+  });
+  if (steps.length === 0) return undefined;
+  const names = [...new Set(updated)].join(', ');
+  return { ...plan, summary: `Make ${names} ready for a ${way} deploy; then: ${plan.summary}`, steps };
 }
 
 /** The services a plan names, in order. Free-form steps name none. */

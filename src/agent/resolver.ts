@@ -52,7 +52,8 @@ async function goOn(state: AgentStateValue, context: RunContext): Promise<AgentU
   const text = 'the preparation is live; planning what the ticket asks';
   await context.emit('resolver', [{ type: 'note', data: { node: 'resolver', text } }]);
   const earlier = [...state.earlier, ...(state.pushed?.commits ?? [])];
-  return { earlier, isPreparation: false, pushed: null, observed: null, decision: null, plannerRuns: 0 };
+  const preparations = state.preparations + 1;
+  return { earlier, preparations, isPreparation: false, pushed: null, observed: null, decision: null, plannerRuns: 0 };
 }
 
 /** A rollout stands still at a step without end: policy, or a person, says whether it moves on. */

@@ -55,6 +55,8 @@ export const AgentState = Annotation.Root({
   revision: Annotation<number>(replace(() => 0)),
   /** The plan prepares the way for what the ticket asks; once it is live, the ticket is planned again. */
   isPreparation: Annotation<boolean>(replace(() => false)),
+  /** How many preparations are live. */
+  preparations: Annotation<number>(replace(() => 0)),
   /** Commits of preparations that are live. */
   earlier: Annotation<string[]>(replace<string[]>(() => [])),
   plannerRuns: Annotation<number>(replace(() => 0)),

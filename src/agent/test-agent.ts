@@ -11,6 +11,8 @@ export function toState(given: Partial<AgentStateValue> = {}): AgentStateValue {
     attempt: 1,
     revision: 0,
     isPreparation: false,
+    preparations: 0,
+    preparations: 0,
     earlier: [],
     plannerRuns: 0,
     feedback: [],

@@ -147,7 +147,12 @@ export function toExplainSummary(ticket: Ticket, { advice, consulted, deploys, c
 }
 
 function toBecause(reasons: readonly string[]): string {
-  return reasons.length === 0 ? '' : `: ${reasons.slice(0, 3).join('; ')}`;
+  return reasons.length === 0
+    ? ''
+    : `: ${reasons
+        .slice(0, 3)
+        .map((reason) => reason.replace(/\.$/, ''))
+        .join('; ')}`;
 }
 
 function toDeploySentence({ service, environment, version, changeKind, outcome, concurrent }: DeployView): string {

@@ -84,7 +84,7 @@ function loadStandaloneConfig(options: TuiCommandOptions, env: Environment, key:
 }
 
 /** Where programs of this system keep what they want to find again. */
-export function toStateDir(platform: NodeJS.Platform, env: Environment): string {
+function toStateDir(platform: NodeJS.Platform, env: Environment): string {
   if (platform === 'win32') return join(env['LOCALAPPDATA'] ?? join(homedir(), 'AppData', 'Local'), 'tiphys');
   if (platform === 'darwin') return join(homedir(), 'Library', 'Application Support', 'tiphys');
   const given = env['XDG_STATE_HOME'];

@@ -2,7 +2,7 @@ import type { Knex } from 'knex';
 import { fromJson, toJson, toText } from '../database/dialect.ts';
 import { toIsoTime } from '../lib/clock.ts';
 import type { Correction, CorrectionKind, FingerprintPattern, PinnedCount } from './corrections.ts';
-import { toScopeColumns } from './fact-store.ts';
+import { toScopeColumns } from './fact-rows.ts';
 import type { Scope, Strategy } from './facts.ts';
 
 interface CorrectionRow {

@@ -5,15 +5,9 @@ import { toIsoTime } from '../lib/clock.ts';
 import { insertCorrection, listCorrections } from './correction-store.ts';
 import { openCorrections, type Correction } from './corrections.ts';
 import { toExportHeader, toFactLine, toSayingLine, type ImportedItem, type ParsedImport } from './exchange.ts';
-import {
-  insertDeploys,
-  insertOutcomes,
-  nextSeq,
-  readFactsAsTold,
-  toScopeColumns,
-  type PlacedDeploy,
-  type PlacedOutcome,
-} from './fact-store.ts';
+import { toScopeColumns } from './fact-rows.ts';
+import { insertDeploys, insertOutcomes, nextSeq, type PlacedDeploy, type PlacedOutcome } from './fact-store.ts';
+import { readFactsAsTold } from './told-store.ts';
 import type { DeployFact, OutcomeFact, Scope } from './facts.ts';
 import type { Within } from './memory-store.ts';
 

@@ -3,7 +3,7 @@ import { toIsoTime } from '../lib/clock.ts';
 import { AppError } from '../lib/errors.ts';
 import { sha256Hex } from '../lib/ids.ts';
 import type { Correction } from './corrections.ts';
-import type { StoredFact } from './fact-store.ts';
+import type { StoredFact } from './fact-rows.ts';
 import type { DeployFact, OutcomeFact, Scope } from './facts.ts';
 
 // One JSON object a line: deploys and outcomes as histories for replay have them, with more fields, and what people said.

@@ -7,19 +7,17 @@ import { isAppError } from '../lib/errors.ts';
 import { createCorrectedMemory, type CorrectedMemory, type Fact, type RecalledMemory } from './corrected-memory.ts';
 import { insertCorrection, listCorrections } from './correction-store.ts';
 import { changesThePast, type Correction } from './corrections.ts';
+import type { StoredFact, ToldPlace } from './fact-rows.ts';
 import {
   insertDeploys,
   insertOutcomes,
   listConcurrent,
   listDeploys,
-  listFactsBySeq,
   newestToldAt,
   nextSeq,
   readBasis,
-  readFactsAsTold,
-  type StoredFact,
-  type ToldPlace,
 } from './fact-store.ts';
+import { listFactsBySeq, readFactsAsTold } from './told-store.ts';
 import type { DeployFact, OutcomeFact, Scope } from './facts.ts';
 import type { SnapshotFile } from './memory-snapshot.ts';
 import type { CostTable } from './strategy.ts';

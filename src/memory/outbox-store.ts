@@ -4,7 +4,7 @@ import type { Database } from '../database/open.ts';
 import { inTransaction } from '../database/transaction.ts';
 import { toIsoTime } from '../lib/clock.ts';
 import { toCdEvent, type CdEvent } from './cd-event.ts';
-import { toScopeColumns } from './fact-store.ts';
+import { toScopeColumns } from './fact-rows.ts';
 import type { DeployFact, OutcomeFact } from './facts.ts';
 
 /** An event that is being sent: nobody else sends it until its lease is over. */

@@ -1,4 +1,5 @@
 import type { RolloutStrategy } from '../cdk8s/edit-kinds.ts';
+import { findField } from '../manifest/fields.ts';
 import type { ManifestObject } from '../manifest/object.ts';
 import { toWorkloads } from '../manifest/workload.ts';
 
@@ -16,13 +17,24 @@ export function findStrategy(objects: readonly ManifestObject[]): RolloutStrateg
 }
 
 /**
- * Whether a service has to be brought to a strategy before a new version is deployed by it. The first revision of a
- * Rollout skips its steps, so a service that becomes a Rollout together with its new version would get no canary at all.
+ * What has to be live before a new version can be deployed by a strategy. `side_by_side`: a Rollout with pods of its own
+ * beside the Deployment's. `hand_over`: the Deployment's pods go, now that the Rollout's serve. Each is a change of its
+ * own: the first revision of a Rollout skips its steps, and one change for both would leave the service short of pods.
  */
-export function needsPreparation(
+export type Preparation = 'side_by_side' | 'hand_over';
+
+export function findPreparation(
   objects: readonly ManifestObject[],
   wanted: 'direct' | 'canary' | 'blue_green',
-): boolean {
+): Preparation | undefined {
   const current = findStrategy(objects);
-  return wanted !== 'direct' && current !== undefined && current !== wanted;
+  if (wanted === 'direct' || current === undefined) return undefined;
+  if (current !== wanted) return 'side_by_side';
+  const workloads = toWorkloads([...objects]);
+  const rollout = workloads.find(({ kind }) => kind === 'Rollout');
+  const target = rollout?.workloadRef;
+  if (rollout === undefined || target === undefined) return undefined;
+  const deployment = workloads.find(({ kind, name }) => kind === target.kind && name === target.name);
+  const keepsPods = findField(rollout.object, 'spec', 'workloadRef', 'scaleDown') === 'never';
+  return keepsPods && deployment !== undefined && deployment.replicas !== 0 ? 'hand_over' : undefined;
 }

@@ -112,7 +112,7 @@ const NAMES: Readonly<Record<string, string>> = {
 };
 
 /** A key in our own words; undefined for those that mean nothing to us. */
-export function toKey(char: string | undefined, key: RawKey | undefined): Key | undefined {
+function toKey(char: string | undefined, key: RawKey | undefined): Key | undefined {
   if (isEcho(key)) return undefined;
   const name = key?.name ?? '';
   if (key?.ctrl === true && /^[a-z]$/.test(name)) return { kind: 'named', name: `ctrl+${name}` };

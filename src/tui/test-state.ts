@@ -7,7 +7,7 @@ import type { Line } from './text/lines.ts';
 import { toAnsi } from './text/paint.ts';
 import { viewFrame } from './views/frame.ts';
 
-export const NOW_MS = Date.UTC(2026, 0, 2, 12);
+const NOW_MS = Date.UTC(2026, 0, 2, 12);
 
 /** A state as it is after the first answers of a server. */
 export function makeState(actions: readonly Action[] = [], size = { width: 80, height: 24 }): State {
@@ -125,9 +125,11 @@ export function textOf(state: State): string {
     .trimEnd();
 }
 
+const CODES = new RegExp('\\u001b\\[[01;7]*m', 'g');
+
 /** As the terminal gets it, without the marks for bold and the line of the cursor. */
 function paint(line: Line, width: number): string {
-  return toAnsi(line, width, { hasColour: false }).replace(/\x1b\[[01;7]*m/g, '');
+  return toAnsi(line, width, { hasColour: false }).replace(CODES, '');
 }
 
 /** Presses keys one after the other; gives the state after them and what they asked of the server. */

@@ -34,13 +34,14 @@ describe('a service whose last deploy failed', () => {
 
     const { ticket, approvals } = await approveAll('Update api to 1.9.1');
     expect(ticket.status, ticket.reason).toBe('resolved');
-    // Both exact differences were seen by a person, and each is a commit of its own.
-    expect(approvals).toBe(2);
-    expect(ticket.ending?.commits).toHaveLength(2);
+    // Side by side, handed over, then the new version: a person saw each exact difference, and each is a commit.
+    expect(approvals).toBe(3);
+    expect(ticket.ending?.commits).toHaveLength(3);
     expect(await show('dist/api/Rollout.api.k8s.yaml')).toMatch(/canary:/);
     const history = await product.request('GET', '/api/memory/history/api');
     expect(history.body['items']).toMatchObject([
       { version: '1.9.1', strategy: 'canary', outcome: { outcome: 'healthy' } },
+      { changeKind: 'set_strategy', strategy: 'canary', outcome: { outcome: 'healthy' } },
       { changeKind: 'set_strategy', strategy: 'direct', outcome: { outcome: 'healthy' } },
       { changeKind: 'revert' },
       { version: '1.9.0-crash', outcome: { outcome: 'failed' } },

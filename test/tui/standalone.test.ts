@@ -66,6 +66,6 @@ describe.skipIf(!hasTmux())('tiphys tui --standalone, in tmux', () => {
     terminal.press('C-s');
     const shown = await terminal.until(/^\{red-fg\}部署\{\/\} replicas q +\d+s old$/m);
     expect(shown.split('\n').every((line) => !line.includes('\u202e'))).toBe(true);
-    expect(terminal.captureColours()).not.toMatch(/\x1b\[[0-9;]*3[0-9]/);
+    expect(terminal.captureColours()).not.toMatch(new RegExp('\\u001b\\[[0-9;]*[34][0-7]'));
   });
 });

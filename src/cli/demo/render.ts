@@ -79,10 +79,14 @@ export function renderDifference(plan: PlanView, style: Style, maxLines = MAX_PA
   const lines: string[] = [];
   for (const change of plan.changes) {
     lines.push(`  ${style.bold(toInset(`${change.type} ${toRefLabel(change.ref)}`))}`);
-    const body = change.patch
-      .replace(/\n$/, '')
-      .split('\n')
-      .filter((text) => !/^(---|\+\+\+|Index:|=+$|\\ No newline)/.test(text));
+    const all = change.patch.replace(/\n$/, '').split('\n');
+    // The names of the files say nothing; from the first hunk on every line counts.
+    const body = all.slice(
+      Math.max(
+        0,
+        all.findIndex((text) => text.startsWith('@@')),
+      ),
+    );
     const shown = body.slice(0, maxLines);
     for (const text of shown) lines.push(`    ${paintPatch(toPlain(text), style)}`);
     if (body.length > shown.length) lines.push(style.dim(`    … ${body.length - shown.length} more lines`));

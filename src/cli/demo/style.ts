@@ -1,3 +1,5 @@
+export { toPlain } from '../../lib/plain-text.ts';
+
 /** Marks up text for a terminal, or leaves it alone. */
 export interface Style {
   bold(text: string): string;
@@ -20,20 +22,4 @@ export function createStyle(options: { isTty: boolean; noColor: string | undefin
     yellow: wrap(33, 39),
     cyan: wrap(36, 39),
   };
-}
-
-// What a terminal would act on: escape sequences, other control characters, and signs that turn the writing direction.
-const ESCAPE = '\\u001b';
-const UNSAFE = new RegExp(
-  [
-    `${ESCAPE}\\[[0-9;?]*[ -/]*[@-~]`,
-    `${ESCAPE}\\][^\\u0007\\u001b]*(?:\\u0007|${ESCAPE}\\\\)?`,
-    '[\\u0000-\\u0008\\u000b-\\u001f\\u007f-\\u009f\\u202a-\\u202e\\u2066-\\u2069]',
-  ].join('|'),
-  'g',
-);
-
-/** Text of others, made safe to print: line breaks and tabs stay. */
-export function toPlain(text: string): string {
-  return text.replace(UNSAFE, '');
 }

@@ -125,7 +125,10 @@ export async function* checkArgo(config: Config): AsyncGenerator<Check> {
   try {
     argo = createArgo(config, undefined, { clock: createSystemClock(), logger: silentLogger });
     yield ok('Argo CD', `${argo.baseUrl} is Argo CD ${(await argo.version()).Version}`);
-    yield await checkAccount(argo);
+    const account = await checkAccount(argo);
+    yield account;
+    // Nobody has no rights to ask about.
+    if (account.status === 'broken') return;
     yield await checkRights(argo, config.argocd.mayRequestSync || config.argocd.mayTerminate);
   } catch (error) {
     yield toBroken('Argo CD', error);

@@ -29,11 +29,6 @@ export function lineWidth(spans: Line): number {
   return spans.reduce((width, { text }) => width + cellWidth(cleanLine(text)), 0);
 }
 
-/** The text alone, as the tests and the search read it. */
-export function toText(spans: Line): string {
-  return spans.map(({ text }) => cleanLine(text)).join('');
-}
-
 /** The line of the cursor: filled to the full width with swapped colours. */
 export function highlight(spans: Line, width: number): Line {
   const missing = Math.max(0, width - lineWidth(spans));

@@ -8,8 +8,8 @@ import { viewHelp } from './help.ts';
 import { viewMemory, viewOpenService } from './memory.ts';
 import { viewTicket } from './ticket.ts';
 
-export const MIN_WIDTH = 40;
-export const MIN_HEIGHT = 12;
+const MIN_WIDTH = 40;
+const MIN_HEIGHT = 12;
 
 /** Lines of the frame that are not the screen's own: the head, the notice and the keys. */
 export const FRAME_LINES = 3;
