@@ -155,6 +155,7 @@ async function assemble(loaded: LoadedConfig, closers: (() => Promise<void> | vo
     settings: {
       allowedGlobs: config.cdk8s.allowedGlobs,
       cluster,
+      occurrencesDir: join(config.data.dir, 'occurrences'),
       approvalTtlMs: config.agent.approvalTtlHours * 3_600_000,
       plannerAttempts: config.agent.plannerAttempts,
       plannerCanRevise: config.llm.provider === 'openai',

@@ -8,7 +8,7 @@ import { findFreezeWindow } from '../policy/freeze-window.ts';
 import type { PlanAdvice } from '../ticket/plan.ts';
 import { toChangeKind, toVersion } from './deploy-facts.ts';
 import type { AgentDeps, RunContext } from './deps.ts';
-import { isStateful, toScope } from './facts.ts';
+import { isStateful, toEnvironment, toScope } from './facts.ts';
 
 /** How much longer a healthy state must hold where memory asks for care. */
 function toCarefulSeconds(settleSeconds: number): number {
@@ -82,7 +82,9 @@ async function recall(
   const wished = input.plan.wishes.strategy;
   return input.services.map((service) => {
     const objects = input.facts.services.find((one) => one.service === service)?.objects ?? [];
-    const scope = toScope(deps.settings.cluster, service, objects);
+    // A service that is yet to come goes where the others are, unless the plan says otherwise.
+    const beside = toEnvironment(input.facts.services.flatMap((one) => one.objects));
+    const scope = toScope(deps.settings.cluster, service, objects, findNamespace(input.plan, service) ?? beside);
     const version = toVersion(input.plan.steps, service);
     const freeze = findFreezeWindow(deps.policy.freezeWindows, now, scope.environment) !== undefined;
     const known = memory.context(scope, now, {
@@ -106,6 +108,15 @@ async function recall(
     });
     return { service, known, escalation: escalation?.reason };
   });
+}
+
+/** The namespace a plan names for a new service. */
+function findNamespace(plan: Plan, service: string): string | undefined {
+  for (const step of plan.steps) {
+    if (step.kind === 'edit' && step.edit.kind === 'add_service' && step.edit.service === service)
+      return step.edit.namespace;
+  }
+  return undefined;
 }
 
 function toMemoryEvent({ service, known, escalation }: Recalled) {

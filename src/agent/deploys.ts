@@ -43,6 +43,7 @@ export async function recordDeploys(
       startedAtMs: pushed.atMs,
       strategy: plan.intent.strategies[service] ?? 'direct',
       size: own.length,
+      ...(parsed === undefined ? {} : { image: `${parsed.registry}/${parsed.repository}` }),
       ...(parsed?.tag === undefined ? {} : { version: parsed.tag }),
       ...(parsed?.digest === undefined ? {} : { digest: parsed.digest }),
     });

@@ -42,6 +42,8 @@ export interface AgentSettings {
   allowedGlobs: readonly string[];
   /** The name under which this Argo CD's cluster is remembered. */
   cluster: string;
+  /** Folder of the files that tell of ended deploys. */
+  occurrencesDir: string;
   approvalTtlMs: number;
   /** How often one attempt may plan anew after findings or failed edits. */
   plannerAttempts: number;

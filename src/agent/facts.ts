@@ -48,9 +48,17 @@ export function toEnvironment(objects: readonly ManifestObject[]): string {
   return most?.[0] ?? 'default';
 }
 
-/** Where memory keeps what it knows about a service. */
-export function toScope(cluster: string, service: string, objects: readonly ManifestObject[]): Scope {
-  const environment = toEnvironment(objects);
+/**
+ * Where memory keeps what it knows about a service.
+ * @param fallback the environment of one that renders nothing yet
+ */
+export function toScope(
+  cluster: string,
+  service: string,
+  objects: readonly ManifestObject[],
+  fallback = 'default',
+): Scope {
+  const environment = objects.length === 0 ? fallback : toEnvironment(objects);
   return { cluster, environment, namespace: environment, service };
 }
 /** Whether any workload of the service keeps data of its own. */

@@ -2,6 +2,7 @@ import { AppError } from '../lib/errors.ts';
 import type { AgentDeps, RunContext } from './deps.ts';
 import { changedServices } from './deploys.ts';
 import { findPlan } from '../ticket/plan-store.ts';
+import { recordTicketOccurrences } from '../ticket/occurrences.ts';
 import { toScope } from './facts.ts';
 import type { AgentStateValue, AgentUpdate } from './state.ts';
 
@@ -31,5 +32,7 @@ export async function runRecorder(deps: AgentDeps, state: AgentStateValue, conte
       },
     ]);
   }
+  const { db, redactor } = deps;
+  await recordTicketOccurrences({ knex: db.knex, dir: deps.settings.occurrencesDir, redactor }, state.ticketId);
   return {};
 }

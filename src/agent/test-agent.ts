@@ -12,7 +12,6 @@ export function toState(given: Partial<AgentStateValue> = {}): AgentStateValue {
     revision: 0,
     isPreparation: false,
     preparations: 0,
-    preparations: 0,
     earlier: [],
     plannerRuns: 0,
     feedback: [],

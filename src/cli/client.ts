@@ -1,13 +1,11 @@
 import type { z } from 'zod';
-import { AppError, type ErrorCode } from '../lib/errors.ts';
-import { ticketEventSchema, type TicketEvent } from '../ticket/event.ts';
+import type { TicketEvent } from '../ticket/event.ts';
 import {
   auditListSchema,
   auditVerdictSchema,
   eventListSchema,
   infoSchema,
   planSchema,
-  problemSchema,
   readySchema,
   ticketListSchema,
   ticketSchema,
@@ -15,7 +13,8 @@ import {
   type PlanView,
   type TicketView,
 } from '../api/contract.ts';
-import { readFrames } from './frames.ts';
+import { followStream, type FollowOptions } from './follow.ts';
+import { toJsonOrUndefined, toRefusal, toSilence, toStranger } from './refusal.ts';
 
 export type AuditPage = z.infer<typeof auditListSchema>;
 export type AuditVerdict = z.infer<typeof auditVerdictSchema>;
@@ -39,15 +38,6 @@ export interface NewTicket {
   target?: { application?: string; environment?: string };
   /** False leaves the ticket a draft. */
   start?: boolean;
-}
-
-export interface FollowOptions {
-  /** Called for every connection that was made, the first one included. */
-  onOpen?: () => void;
-  /** Called for every break, before the next attempt; `attempt` counts from 1 and starts anew with every event. */
-  onBreak?: (attempt: number, error: unknown) => void;
-  /** Attempts without a single event after which the break is thrown. Without it: none. */
-  maxAttempts?: number;
 }
 
 interface CallOptions {
@@ -102,8 +92,6 @@ export interface ApiClient {
 }
 
 const REQUEST_TIMEOUT_MS = 30_000;
-const RECONNECT_MS = 500;
-const MAX_RECONNECT_MS = 5_000;
 const EVENTS_A_PAGE = 1_000;
 
 export function createApiClient(address: string, token?: string): ApiClient {
@@ -177,57 +165,6 @@ export function createApiClient(address: string, token?: string): ApiClient {
   };
 }
 
-interface Following extends FollowOptions {
-  baseUrl: string;
-  auth: Record<string, string>;
-  path: string;
-  signal: AbortSignal;
-}
-
-async function* followStream(following: Following, lastEventId: number | undefined): AsyncGenerator<TicketEvent> {
-  const { baseUrl, auth, path, signal, onOpen, onBreak, maxAttempts } = following;
-  let seen = lastEventId;
-  let failures = 0;
-  while (!signal.aborted) {
-    let cause: unknown;
-    try {
-      const from: Record<string, string> = seen === undefined ? {} : { 'last-event-id': String(seen) };
-      const headers = { ...auth, accept: 'text/event-stream', ...from };
-      const response = await fetch(`${baseUrl}${path}`, { headers, signal });
-      if (!response.ok || response.body === null)
-        throw toRefusal(baseUrl, `GET ${path}`, response.status, await response.text(), 'authorization' in auth);
-      onOpen?.();
-      for await (const data of readFrames(response.body)) {
-        const event = ticketEventSchema.parse(JSON.parse(data));
-        seen = event.id;
-        failures = 0;
-        yield event;
-      }
-    } catch (error) {
-      if (signal.aborted) return;
-      // What fetch throws for a lost connection; anything else is a refusal that would be the same the next time.
-      if (!(error instanceof TypeError || (error instanceof AppError && error.retryable))) throw error;
-      cause = error;
-    }
-    failures += 1;
-    if (maxAttempts !== undefined && failures >= maxAttempts) throw toSilence(baseUrl, cause);
-    onBreak?.(failures, cause);
-    await pause(Math.min(RECONNECT_MS * 2 ** (failures - 1), MAX_RECONNECT_MS), signal);
-  }
-}
-
-async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  await new Promise<void>((resolve) => {
-    const end = () => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', end);
-      resolve();
-    };
-    const timer = setTimeout(end, ms);
-    signal.addEventListener('abort', end, { once: true });
-  });
-}
-
 function toQueryText(query: CallOptions['query'] = {}): string {
   const given = Object.entries(query).flatMap(([name, value]): [string, string][] =>
     value === undefined ? [] : [[name, String(value)]],
@@ -235,73 +172,8 @@ function toQueryText(query: CallOptions['query'] = {}): string {
   return given.length === 0 ? '' : `?${new URLSearchParams(given).toString()}`;
 }
 
-const CODES: Readonly<Record<number, ErrorCode>> = {
-  400: 'invalid_input',
-  401: 'unauthorized',
-  403: 'forbidden',
-  404: 'not_found',
-  413: 'payload_too_large',
-  415: 'invalid_input',
-  422: 'unsupported',
-  502: 'database_unavailable',
-  503: 'database_unavailable',
-  504: 'timeout',
-};
-
-/** A refusal in the server's own words; `details.code` is its stable code. */
-function toRefusal(baseUrl: string, what: string, status: number, text: string, hasToken: boolean): AppError {
-  const problem = problemSchema.safeParse(toJsonOrUndefined(text));
-  const code = CODES[status] ?? (status >= 500 ? 'internal' : 'conflict');
-  if (!problem.success) {
-    const hint = `Is ${baseUrl} really Tiphys, or something in between?`;
-    return new AppError(code, `${what} was answered ${status}`, { hint });
-  }
-  const { detail, hint, code: problemCode, details } = problem.data;
-  const better =
-    status === 401
-      ? hasToken
-        ? 'The server does not know the key in TIPHYS_API_KEY.'
-        : 'Put your key into the environment: export TIPHYS_API_KEY=...'
-      : hint;
-  return new AppError(code, detail, {
-    ...(better === undefined ? {} : { hint: better }),
-    details: { code: problemCode, ...details },
-  });
-}
-
-function toSilence(baseUrl: string, cause: unknown): AppError {
-  return new AppError('timeout', `no server answers at ${baseUrl}${toReason(cause)}`, {
-    cause,
-    hint: 'Start one with "tiphys serve", or name another with --server or TIPHYS_SERVER_URL.',
-  });
-}
-
-/** The code of the connection's failure: what fetch itself says is "fetch failed", and the rest is in its cause. */
-function toReason(error: unknown): string {
-  if (!(error instanceof Error)) return '';
-  if (error.name === 'TimeoutError') return ' (no answer in time)';
-  const { cause } = error;
-  return cause instanceof Error && 'code' in cause ? ` (${String(cause.code)})` : '';
-}
-
-function toStranger(baseUrl: string, cause: unknown): AppError {
-  return new AppError('internal', `${baseUrl} answered with something this version does not understand`, {
-    cause,
-    hint: 'Is it Tiphys, and is its version the same as that of this command?',
-  });
-}
-
 function parseAnswer(baseUrl: string, text: string): unknown {
   const answer = toJsonOrUndefined(text);
   if (answer === undefined) throw toStranger(baseUrl, undefined);
   return answer;
-}
-
-function toJsonOrUndefined(text: string): unknown {
-  try {
-    const value: unknown = JSON.parse(text);
-    return value;
-  } catch {
-    return undefined;
-  }
 }

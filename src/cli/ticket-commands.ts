@@ -3,6 +3,7 @@ import { PRIORITIES } from '../ticket/ticket.ts';
 import { TICKET_STATUSES } from '../ticket/status.ts';
 import { addConnectionOptions } from './connect.ts';
 import type * as Actions from './ticket-actions.ts';
+import type * as Decisions from './ticket-decisions.ts';
 import type { Terminal } from './terminal.ts';
 
 /** Everything about tickets. */
@@ -44,6 +45,7 @@ export function examples(...lines: readonly string[]): string {
 }
 
 const load = async () => await import('./ticket-actions.ts');
+const decide = async () => await import('./ticket-decisions.ts');
 
 const GROUP_HELP = `
 An ID may be abbreviated to four or more characters of its beginning or end, as long as that leaves one ticket.
@@ -109,31 +111,33 @@ function addDeciding(ticket: Command, terminal: Terminal): void {
     'after',
     `\nWithout --hash the plan is shown and you are asked, which needs a terminal.\n${examples('tiphys ticket plan 7PGTR0WN', 'tiphys ticket approve 7PGTR0WN --hash 5f1d... --wait')}`,
   );
-  approve.action(async (id: string, options: Actions.ApproveOptions) => (await load()).approve(terminal, id, options));
+  approve.action(async (id: string, options: Decisions.ApproveOptions) =>
+    (await decide()).approve(terminal, id, options),
+  );
   about('reject', 'reject the plan')
     .requiredOption('--reason <text>', 'why; - reads standard input')
     .option('--revise', 'plan again with the reason in mind, instead of ending the ticket')
-    .action(async (id: string, options: Actions.RejectOptions) => (await load()).reject(terminal, id, options));
+    .action(async (id: string, options: Decisions.RejectOptions) => (await decide()).reject(terminal, id, options));
   waiting(about('grant', 'agree to what it asks for after the push: a revert, a promotion, a changed difference'))
     .option('--approval <id>', 'the approval that "ticket show" names')
-    .action(async (id: string, options: Actions.GrantOptions) => (await load()).grant(terminal, id, options));
+    .action(async (id: string, options: Decisions.GrantOptions) => (await decide()).grant(terminal, id, options));
   about('deny', 'refuse what it asks for')
     .option('--approval <id>', 'the approval that "ticket show" names; what it waits for by default')
     .option('--reason <text>', 'why; - reads standard input', '')
-    .action(async (id: string, options: Actions.DenyOptions) => (await load()).deny(terminal, id, options));
+    .action(async (id: string, options: Decisions.DenyOptions) => (await decide()).deny(terminal, id, options));
   waiting(about('answer', 'answer its question').argument('[text]', 'the answer; - reads standard input')).action(
     async (id: string, text: string | undefined, options: Actions.MoveOptions) =>
-      (await load()).answer(terminal, id, text, options),
+      (await decide()).answer(terminal, id, text, options),
   );
   about('cancel', 'end it; what was pushed stays')
     .option('--reason <text>', 'why; - reads standard input', '')
-    .action(async (id: string, options: Actions.DenyOptions) => (await load()).cancel(terminal, id, options));
+    .action(async (id: string, options: Decisions.DenyOptions) => (await decide()).cancel(terminal, id, options));
   about('pause', 'stop it where that is safe').action(async (id: string, options: Actions.MoveOptions) =>
-    (await load()).move(terminal, 'pause', id, options),
+    (await decide()).move(terminal, 'pause', id, options),
   );
   for (const [name, description] of MOVES)
     waiting(about(name, description)).action(async (id: string, options: Actions.MoveOptions) =>
-      (await load()).move(terminal, name, id, options),
+      (await decide()).move(terminal, name, id, options),
     );
 }
 

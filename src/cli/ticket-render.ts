@@ -6,7 +6,7 @@ import { toAge, toCell, toTable } from './table.ts';
 import { toShortId } from './ticket-id.ts';
 
 /** The colour of a status: green and red for good and bad ends, yellow where a person is needed. */
-export function paintStatus(status: string, text: string, style: Style): string {
+function paintStatus(status: string, text: string, style: Style): string {
   if (status === 'resolved') return style.green(text);
   if (status === 'failed' || status === 'errored') return style.red(text);
   if (status.startsWith('pending_') || status === 'paused') return style.yellow(text);

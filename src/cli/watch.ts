@@ -44,14 +44,17 @@ export async function watchTicket(
     if (!isBroken) terminal.err('The connection is lost; trying again.');
     isBroken = true;
   };
+  const onOpen = () => {
+    if (isBroken) terminal.err('Connected again; what happened in between follows.');
+    isBroken = false;
+  };
   try {
     const following = client.followTicket(id, past.at(-1)?.id ?? 0, stop.signal, {
+      onOpen,
       onBreak,
       maxAttempts: MAX_ATTEMPTS,
     });
     for await (const event of following) {
-      if (isBroken) terminal.err('Connected again; nothing was missed.');
-      isBroken = false;
       options.show(event);
       const ended = await findStop(toStatus(event));
       if (ended !== undefined) return ended;

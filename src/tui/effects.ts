@@ -1,5 +1,5 @@
-import { isAppError, toErrorMessage } from '../lib/errors.ts';
 import type { PlanView, TicketView, TuiClient } from './client.ts';
+import { toErrorText } from './error-text.ts';
 import { createLoaders } from './loaders.ts';
 import type { Action, Effect, State } from './model.ts';
 
@@ -24,9 +24,7 @@ export function createEffects(deps: EffectDeps): Effects {
   const tell = (text: string, tone: 'good' | 'bad' | 'info') => dispatch({ type: 'told', text, tone });
   const inBackground = (work: () => Promise<void>) => {
     work().catch((error: unknown) => {
-      if (signal.aborted) return;
-      const hint = isAppError(error) && error.hint !== undefined ? ` ${error.hint}` : '';
-      tell(`${toErrorMessage(error)}.${hint}`.replace(/\.\./g, '.'), 'bad');
+      if (!signal.aborted) tell(toErrorText(error), 'bad');
     });
   };
   /** One request that changes a ticket, and a word when it is done. */

@@ -1,6 +1,6 @@
 import type { Clock } from '../lib/clock.ts';
-import { isAppError, toErrorMessage } from '../lib/errors.ts';
 import type { TuiClient } from './client.ts';
+import { toErrorText } from './error-text.ts';
 import type { Action } from './model.ts';
 
 interface Following {
@@ -37,8 +37,7 @@ export async function followServer({ client, clock, signal, dispatch, onConnecte
       }
     } catch (error) {
       if (signal.aborted) return;
-      const hint = isAppError(error) && error.hint !== undefined ? ` ${error.hint}` : '';
-      lost(`${toErrorMessage(error)}${hint}`);
+      lost(toErrorText(error));
     }
     await clock.sleep(RETRY_MS, signal).catch(() => undefined);
   }

@@ -125,7 +125,8 @@ export function textOf(state: State): string {
     .trimEnd();
 }
 
-const CODES = new RegExp('\\u001b\\[[01;7]*m', 'g');
+const ESCAPE = String.fromCharCode(27);
+const CODES = new RegExp(`${ESCAPE}\\[[01;7]*m`, 'g');
 
 /** As the terminal gets it, without the marks for bold and the line of the cursor. */
 function paint(line: Line, width: number): string {

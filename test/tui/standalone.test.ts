@@ -9,6 +9,8 @@ const QUICK = {
   TIPHYS_OBSERVATION_POLL_SECONDS: '1',
 };
 
+const ESCAPE = String.fromCharCode(27);
+
 async function open(env: Record<string, string> = {}, args: string[] = []): Promise<TmuxTerminal> {
   const cwd = await makeTempDir();
   const terminal = openTmux(['tui', '--standalone', '--data', `${cwd}/data`, ...args], {
@@ -66,6 +68,6 @@ describe.skipIf(!hasTmux())('tiphys tui --standalone, in tmux', () => {
     terminal.press('C-s');
     const shown = await terminal.until(/^\{red-fg\}部署\{\/\} replicas q +\d+s old$/m);
     expect(shown.split('\n').every((line) => !line.includes('\u202e'))).toBe(true);
-    expect(terminal.captureColours()).not.toMatch(new RegExp('\\u001b\\[[0-9;]*[34][0-7]'));
+    expect(terminal.captureColours()).not.toMatch(new RegExp(`${ESCAPE}\\[[0-9;]*[34][0-7]`));
   });
 });

@@ -1,3 +1,4 @@
+import { createSystemClock, type Clock } from '../../lib/clock.ts';
 import { isAppError, toErrorMessage } from '../../lib/errors.ts';
 import type { Redactor } from '../../lib/redact.ts';
 
@@ -33,4 +34,9 @@ export function toClean(check: Check, redactor: Redactor): Check {
     detail: redactor.text(check.detail),
     fix: check.fix === null ? null : redactor.text(check.fix),
   };
+}
+
+/** Never waits between attempts: whoever wants a diagnosis wants the first failure, not the fifth. */
+export function createHastyClock(): Clock {
+  return { ...createSystemClock(), sleep: async () => await Promise.resolve() };
 }

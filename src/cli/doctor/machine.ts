@@ -8,7 +8,7 @@ import { AppError } from '../../lib/errors.ts';
 import { exec } from '../../lib/exec.ts';
 import { silentLogger } from '../../lib/logger.ts';
 import { packageDir } from '../../lib/package.ts';
-import { broken, ok, skipped, warning, type Check } from './check.ts';
+import { broken, createHastyClock, ok, skipped, warning, type Check } from './check.ts';
 
 const MINIMUM_NODE = [22, 19] as const;
 const MINIMUM_GIT = [2, 32] as const;
@@ -64,6 +64,7 @@ export async function checkDatabase({ db, data }: Config): Promise<Check> {
     connection: db.connection ?? undefined,
     dataDir: data.dir,
     logger: silentLogger,
+    clock: createHastyClock(),
   });
   try {
     if (!(await database.knex.schema.hasTable('knex_migrations')))

@@ -58,7 +58,8 @@ export function ticketHead(state: State, width: number): Line[] {
       ...(risk === 'none' ? [] : [span('  risk '), span(risk, toRiskTone(risk))]),
       span(ticket.attempt > 1 ? `  attempt ${ticket.attempt}` : '', 'dim'),
     ],
-    ...paragraph(ticket.ending?.sentence ?? ticket.reason, width).slice(0, 2),
+    // A question is its own reason.
+    ...(ticket.hold?.kind === 'question' ? [] : paragraph(ticket.ending?.sentence ?? ticket.reason, width).slice(0, 2)),
     ...viewHold(ticket, width),
     viewTabs(open.tab, width),
   ];
