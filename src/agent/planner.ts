@@ -129,6 +129,10 @@ async function ask(
 }
 
 function toRefusal(result: Extract<PlanResult, { kind: 'refusal' }>): AgentStateValue['ending'] {
+  if (result.isAlreadySo === true) {
+    const nothing = { commits: [], reverted: false, revertCommits: [] };
+    return { status: 'resolved', code: 'already_so', sentence: result.reason, ...nothing };
+  }
   const examples = result.canDo.slice(0, 6).map((line) => `\n- ${line}`);
   return {
     status: 'failed',
@@ -218,7 +222,7 @@ function toPreparation(plan: Plan, facts: RepositoryFacts, wanted: PlanAdvice['s
     ];
   });
   if (steps.length === 0) return undefined;
-  const names = [...new Set(updated)].join(', ');
+  const names = toServices(steps).join(', ');
   return { ...plan, summary: `Make ${names} ready for a ${way} deploy; then: ${plan.summary}`, steps };
 }
 

@@ -87,6 +87,8 @@ const refusalSchema = z.strictObject({
   reason: z.string().trim().min(1).max(2000),
   /** Sentences of the kind that would be understood. */
   canDo: z.array(z.string().min(1).max(300)).max(40),
+  /** The ticket was understood, and everything it asks for is so already. */
+  isAlreadySo: z.boolean().optional(),
 });
 
 export const planResultSchema = z.discriminatedUnion('kind', [planSchema, questionSchema, refusalSchema]);

@@ -19,7 +19,7 @@ const CAN_DO: readonly string[] = [
 ];
 
 /** A refusal with what would be understood instead. */
-export function toRefusal(reason: string): PlanResult {
+export function toRefusal(reason: string): Extract<PlanResult, { kind: 'refusal' }> {
   return { kind: 'refusal', reason: limit(reason, 1900), canDo: [...CAN_DO] };
 }
 

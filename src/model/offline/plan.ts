@@ -262,7 +262,10 @@ function toResult({ main, desk, draft, strategies, catalog }: Made): PlanResult 
   if (steps.length > MAX_STEPS)
     return toRefusal(`The ticket asks for ${steps.length} changes; one plan holds ${MAX_STEPS}.`);
   const settled = draft.settled();
-  if (steps.length === 0) return toRefusal(toEmptyReason(main, settled, catalog));
+  if (steps.length === 0) {
+    const refusal = toRefusal(toEmptyReason(main, settled, catalog));
+    return settled.length > 0 ? { ...refusal, isAlreadySo: true, canDo: [] } : refusal;
+  }
   const [strategy] = strategies;
   return {
     kind: 'plan',
