@@ -1,18 +1,35 @@
 // The import ladder: a folder may import itself and what stands before it. Types count as imports.
 const ladder = [
-  'lib', 'config', 'database', 'manifest', 'repo', 'cdk8s', 'rollout', 'validation', 'policy', 'argocd', 'memory',
-  'model', 'audit', 'ticket', 'agent', 'runner', 'intake', 'api', 'sandbox', ['mcp', 'cli', 'tui'], 'app', 'main',
+  'lib',
+  'config',
+  'database',
+  'manifest',
+  'repo',
+  'cdk8s',
+  'rollout',
+  'validation',
+  'policy',
+  'argocd',
+  'memory',
+  'model',
+  'audit',
+  'ticket',
+  'agent',
+  'runner',
+  'intake',
+  'api',
+  'sandbox',
+  ['mcp', 'cli', 'tui'],
+  'app',
+  'main',
 ];
 const rungs = ladder.map((rung) => (Array.isArray(rung) ? rung : [rung]));
 const pathOf = (name) => (name === 'app' || name === 'main' ? `^src/${name}\\.ts$` : `^src/${name}/`);
-// The clients (cli, tui, mcp) speak the API contract; the CLI also starts the program, through app.ts.
-const mayReachUp = { cli: ['app'] };
-
 const ladderRules = rungs.flatMap((rung, index) =>
   rung.map((name) => {
     const above = rungs.slice(index + 1).flat();
     const beside = rung.filter((other) => other !== name);
-    const banned = [...above, ...beside].filter((other) => !(mayReachUp[name] ?? []).includes(other));
+    const banned = [...above, ...beside];
     return {
       name: `ladder-${name}`,
       comment: `src/${name} may import only itself and what stands before it on the ladder.`,
@@ -38,10 +55,19 @@ export default {
     {
       name: 'no-orphans',
       severity: 'error',
-      from: { orphan: true, path: '^src/', pathNot: ['^src/main\\.ts$', '\\.test\\.ts$', '\\.d\\.ts$', '/testdata/', '^src/cdk8s/jail/'] },
+      from: {
+        orphan: true,
+        path: '^src/',
+        pathNot: ['^src/main\\.ts$', '\\.test\\.ts$', '\\.d\\.ts$', '/testdata/', '^src/cdk8s/jail/'],
+      },
       to: {},
     },
-    home('knex', '^node_modules/knex', ['^src/database/', '-store\\.ts$', '^src/agent/checkpointer\\.ts$', '^src/app\\.ts$']),
+    home('knex', '^node_modules/knex', [
+      '^src/database/',
+      '-store\\.ts$',
+      '^src/agent/checkpointer\\.ts$',
+      '^src/app\\.ts$',
+    ]),
     home('fastify', '^node_modules/(fastify|@fastify)', ['^src/api/', '^src/sandbox/']),
     home('blessed', '^node_modules/blessed', ['^src/tui/screen\\.ts$']),
     home('langgraph', '^node_modules/@langchain/langgraph', ['^src/agent/', '^src/runner/']),
@@ -53,6 +79,9 @@ export default {
     tsConfig: { fileName: 'tsconfig.json' },
     doNotFollow: { path: 'node_modules' },
     exclude: { path: '/testdata/' },
-    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'require', 'node', 'default', 'types'] },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'require', 'node', 'default', 'types'],
+    },
   },
 };

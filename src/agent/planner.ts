@@ -76,7 +76,7 @@ async function sumModelCalls(deps: AgentDeps, ticketId: string): Promise<BudgetC
   return toCounters(calls.flatMap((event) => (event.type === 'model_call' ? [event.data] : [])));
 }
 
-export async function getTicket(deps: AgentDeps, id: string): Promise<Ticket> {
+async function getTicket(deps: AgentDeps, id: string): Promise<Ticket> {
   const ticket = await findTicket(deps.db.knex, id);
   if (ticket === undefined) throw new AppError('not_found', `there is no ticket ${id}`);
   return ticket;

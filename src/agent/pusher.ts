@@ -23,9 +23,9 @@ import { requestHold, reviewDraft, toRendered } from './validator.ts';
 // The one node that changes the branch. What it pushes is made anew on the newest base from the approved steps; if that
 // comes to another rendered difference than the approved one, it is not pushed but asked about.
 
-export const TICKET_TRAILER = 'Tiphys-Ticket';
-export const STEP_TRAILER = 'Tiphys-Step';
-export const CHANGE_TRAILER = 'Tiphys-Change';
+const TICKET_TRAILER = 'Tiphys-Ticket';
+const STEP_TRAILER = 'Tiphys-Step';
+const CHANGE_TRAILER = 'Tiphys-Change';
 
 export async function runPusher(deps: AgentDeps, state: AgentStateValue, context: RunContext): Promise<AgentUpdate> {
   const plan = await getPlan(deps, state);

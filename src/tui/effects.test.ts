@@ -141,6 +141,16 @@ describe('effects', () => {
     expect(new Set(plans).size).toBe(21);
   });
 
+  it('does not ask for a risk again while the answer is under way', async () => {
+    const rig = createRig(
+      { getPlan: () => Promise.resolve(makePlan()) },
+      makeState([{ type: 'tickets_loaded', tickets: [makeTicket(1)], isLast: true }]),
+    );
+    await rig.notice({ type: 'scrolled', by: 1 }, { type: 'scrolled', by: 1 });
+    expect(rig.asked).toEqual([`getPlan "${id}"`]);
+    expect(rig.state().risks.get(id)).toBe('high');
+  });
+
   it('asks once for a ticket of which many events come at once', async () => {
     const moved = makeTicket(1, { status: 'observing', updatedAt: '2026-01-02T11:59:59.000Z' });
     const rig = createRig({ getTicket: () => Promise.resolve(moved) });

@@ -24,7 +24,7 @@ export interface Product {
 }
 
 /** Budgets in seconds that a simulation twenty times as fast as life can keep. */
-export const QUICK_OBSERVATION = {
+const QUICK_OBSERVATION = {
   pollSeconds: 1,
   earlyFailureSeconds: 2,
   degradedConfirmSeconds: 2,
