@@ -9,6 +9,7 @@ import type { AgentDeps } from './agent/deps.ts';
 import { createDraftCache } from './agent/draft.ts';
 import { createAgentGraph } from './agent/graph.ts';
 import { createServer } from './api/server.ts';
+import { createConfiguredArgo } from './argocd/configured.ts';
 import { createArgoClient, type ArgoClient } from './argocd/http.ts';
 import { createBudgets, type ObservationBudgets } from './argocd/observation.ts';
 import { openWatch } from './argocd/watch.ts';
@@ -34,7 +35,7 @@ import { createOfflinePlanner } from './model/offline/planner.ts';
 import { parseFreezeWindows } from './policy/freeze-window.ts';
 import { toPolicyVersion } from './policy/evaluate.ts';
 import { parsePolicySettings } from './policy/settings.ts';
-import type { GitCredentials } from './repo/credentials.ts';
+import { toCredentials } from './repo/configured.ts';
 import { openInfraRepo, type InfraRepo } from './repo/infra-repo.ts';
 import { createRolloutProbe } from './rollout/probe.ts';
 import { createRunner } from './runner/runner.ts';
@@ -93,7 +94,16 @@ async function assemble(loaded: LoadedConfig, closers: (() => Promise<void> | vo
   const embedded = await startEmbeddedIfUnset(config, { clock, logger, token: embeddedToken });
   if (embedded !== undefined) closers.push(async () => await embedded.close());
   const repo = await openRepository(config, embedded, { clock, logger });
-  const argo = createArgo(config, embedded, { clock, logger });
+  const argo =
+    embedded === undefined
+      ? createConfiguredArgo(config, { clock, logger })
+      : createArgoClient({
+          baseUrl: embedded.url,
+          token: embedded.token,
+          requestTimeoutMs: config.argocd.requestTimeoutMs,
+          clock,
+          logger,
+        });
   closers.push(() => argo.close());
   const watch = openWatch({ argo, clock, logger });
   closers.push(async () => await watch.close());
@@ -330,38 +340,6 @@ async function openRepository(config: Config, embedded: Embedded | undefined, ba
 }
 
 /** What the configuration has for the git host; undefined where it has nothing. */
-export function toCredentials({ git }: Config): GitCredentials | undefined {
-  if (git.token !== null) {
-    return { kind: 'token', token: git.token, ...(git.username === null ? {} : { username: git.username }) };
-  }
-  if (git.sshKeyFile === null) return undefined;
-  const known = git.knownHostsFile;
-  return { kind: 'ssh', privateKeyFile: git.sshKeyFile, ...(known === null ? {} : { knownHostsFile: known }) };
-}
-
-/** The client of the configured Argo CD, or of the stand-in where one was started. */
-export function createArgo({ argocd }: Config, embedded: Embedded | undefined, basics: Basics): ArgoClient {
-  if (embedded !== undefined) {
-    return createArgoClient({
-      baseUrl: embedded.url,
-      token: embedded.token,
-      requestTimeoutMs: argocd.requestTimeoutMs,
-      ...basics,
-    });
-  }
-  if (argocd.server === null) throw new AppError('config_invalid', 'argocd.server is not set');
-  const { token, username, password, caFile } = argocd;
-  return createArgoClient({
-    baseUrl: argocd.server,
-    requestTimeoutMs: argocd.requestTimeoutMs,
-    ...(token === null ? {} : { token }),
-    ...(username === null || password === null ? {} : { session: { username, password } }),
-    ...(caFile === null ? {} : { caFile }),
-    random: Math.random,
-    ...basics,
-  });
-}
-
 function toBudgets({ observation }: Config): ObservationBudgets {
   const ms = (seconds: number) => seconds * 1000;
   return createBudgets({

@@ -1,13 +1,14 @@
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createArgo, toCredentials } from '../../app.ts';
+import { createConfiguredArgo } from '../../argocd/configured.ts';
 import { toApplicationRef } from '../../argocd/application.ts';
 import type { ArgoClient } from '../../argocd/http.ts';
 import { initRepository } from '../../cdk8s/init.ts';
 import { loadIsolation } from '../../cdk8s/isolation.ts';
 import { createSynth } from '../../cdk8s/synth.ts';
 import type { Config } from '../../config/schema.ts';
+import { toCredentials } from '../../repo/configured.ts';
 import type { Environment } from '../../config/sources.ts';
 import { createSystemClock } from '../../lib/clock.ts';
 import { silentLogger } from '../../lib/logger.ts';
@@ -122,7 +123,7 @@ export async function* checkArgo(config: Config): AsyncGenerator<Check> {
   }
   let argo: ArgoClient | undefined;
   try {
-    argo = createArgo(config, undefined, { clock: createSystemClock(), logger: silentLogger });
+    argo = createConfiguredArgo(config, { clock: createSystemClock(), logger: silentLogger });
     yield ok('Argo CD', `${argo.baseUrl} is Argo CD ${(await argo.version()).Version}`);
     const account = await checkAccount(argo);
     yield account;

@@ -59,7 +59,9 @@ export function ticketHead(state: State, width: number): Line[] {
       span(ticket.attempt > 1 ? `  attempt ${ticket.attempt}` : '', 'dim'),
     ],
     // A question is its own reason.
-    ...(ticket.hold?.kind === 'question' ? [] : paragraph(ticket.ending?.sentence ?? ticket.reason, width).slice(0, 2)),
+    ...(ticket.hold?.kind === 'question'
+      ? []
+      : paragraph(ticket.ending?.sentence ?? ticket.reason, width).slice(0, state.size.height >= 30 ? 5 : 2)),
     ...viewHold(ticket, width),
     viewTabs(open.tab, width),
   ];
