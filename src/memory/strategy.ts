@@ -135,7 +135,8 @@ function expectedCosts(probability: number, costs: EnvironmentCosts): Record<Str
 function findBarrier(assessment: RiskAssessment, input: StrategyInput): string | undefined {
   if (input.stateful) return 'The service keeps state: two versions must not run side by side.';
   if (!input.rolloutsAvailable) return 'Argo Rollouts is not installed, so traffic cannot be shifted step by step.';
-  if (assessment.firstDeploy) return 'This is the first deploy that memory knows of: it has nothing to judge a canary by.';
+  if (assessment.firstDeploy)
+    return 'This is the first deploy that memory knows of: it has nothing to judge a canary by.';
   return undefined;
 }
 
