@@ -1,5 +1,3 @@
-import { findAffectedApplications } from '../argocd/affected.ts';
-import { checkReady, takeSnapshot, type ApplicationSnapshot, type Readiness } from '../argocd/snapshot.ts';
 import { toIsoTime } from '../lib/clock.ts';
 import { AppError } from '../lib/errors.ts';
 import type { CommitSha } from '../lib/ids.ts';
@@ -8,14 +6,13 @@ import type { WorkTree } from '../repo/work-tree.ts';
 import type { PushOutcome } from '../repo/push.ts';
 import { bookEffect, settleEffect } from '../ticket/effect-store.ts';
 import type { TicketEventBody } from '../ticket/event.ts';
-import { saveSnapshot } from '../ticket/observation-store.ts';
 import { nextRevision, savePlan } from '../ticket/plan-store.ts';
 import { toDifferenceHash, type StoredPlan } from '../ticket/plan.ts';
 import type { AgentDeps, RunContext } from './deps.ts';
 import { recordDeploys } from './deploys.ts';
 import { applyPlan, replayPlan, toDraftDeps, type AfterStep, type AppliedPlan, type DraftOutcome } from './draft.ts';
 import { getPlan } from './executor.ts';
-import { toApplicationKey } from '../argocd/application.ts';
+import { prepareApplications, toPusherNote } from './prepare-applications.ts';
 import { checkWanted } from './run-context.ts';
 import type { AgentStateValue, AgentUpdate, Pushed } from './state.ts';
 import { requestHold, reviewDraft, toRendered } from './validator.ts';
@@ -267,70 +264,6 @@ function toPushEvent(
   };
 }
 
-/**
- * Remembers how every touched Application stands before the push; without it an old fault would look like ours. Waits
- * a while for Applications that cannot take a change now, and says why in the end. A revert does not wait for anything.
- */
-async function prepareApplications(
-  deps: AgentDeps,
-  state: AgentStateValue,
-  context: RunContext,
-  change: { base: CommitSha; head: CommitSha; isRevert: boolean },
-): Promise<string | undefined> {
-  const changedPaths = await deps.repo.changedPaths(change.base, change.head);
-  const { url: repoUrl, branch } = deps.repo;
-  const { budgets } = deps.settings;
-  const deadline = deps.clock.now() + budgets.revisionMs;
-  let told = '';
-  for (;;) {
-    checkWanted(context);
-    const affected = await findAffectedApplications(deps.argo, { repoUrl, branch, changedPaths });
-    const snapshots = await Promise.all(
-      affected.map(async (application) => await takeSnapshot(deps.argo, application)),
-    );
-    const hindrances = change.isRevert ? [] : snapshots.flatMap((one) => toHindrance(checkReady(one, branch)));
-    if (hindrances.length === 0) {
-      await keepSnapshots(deps, state, context, change.head, snapshots);
-      return undefined;
-    }
-    const sentence = hindrances.join(' ');
-    if (deps.clock.now() >= deadline) return sentence;
-    if (sentence !== told) await context.emit('pusher', [toNote(`waiting before the push: ${sentence}`)]);
-    told = sentence;
-    await deps.clock.sleep(budgets.tickMs, context.signal);
-  }
-}
-
-function toHindrance(readiness: Readiness): string[] {
-  return readiness.kind === 'ready' ? [] : [readiness.sentence];
-}
-
-function toNote(text: string): TicketEventBody {
-  return { type: 'note', data: { node: 'pusher', text } };
-}
-
-async function keepSnapshots(
-  deps: AgentDeps,
-  state: AgentStateValue,
-  context: RunContext,
-  commit: CommitSha,
-  snapshots: readonly ApplicationSnapshot[],
-): Promise<void> {
-  const names = snapshots.map(({ application }) => toApplicationKey(application));
-  for (const [index, snapshot] of snapshots.entries()) {
-    await saveSnapshot(deps.db.knex, {
-      ticketId: state.ticketId,
-      application: names[index] ?? '',
-      commit,
-      snapshot,
-      pushedAt: toIsoTime(deps.clock.now()),
-    });
-  }
-  const text =
-    names.length === 0 ? 'no Application deploys these paths yet' : `Applications affected: ${names.join(', ')}`;
-  await context.emit('pusher', [toNote(text)]);
-}
-
 async function finish(
   deps: AgentDeps,
   state: AgentStateValue,
@@ -385,7 +318,7 @@ async function askAgain(
   );
   if (again === undefined) {
     const text = 'the branch moved on, and the plan no longer applies to it';
-    await context.emit('pusher', [toNote(text)]);
+    await context.emit('pusher', [toPusherNote(text)]);
     return { feedback: [`${text}; plan again on the newest commit`] };
   }
   if (again.isEmpty) return toNothingLeft(state, base, again.summaries);
@@ -412,7 +345,7 @@ async function askAgain(
       `On the newest base the change is refused: ${errors.map(({ message }) => message).join(' ')}`,
     );
   const sentence = `The branch moved to ${base.slice(0, 9)}, and the difference is not the approved one any more.`;
-  await context.emit('pusher', [toNote(sentence)]);
+  await context.emit('pusher', [toPusherNote(sentence)]);
   return { revision, hold: await requestHold(deps, context, { plan, review, kind: 'changed_difference', sentence }) };
 }
 

@@ -1,5 +1,5 @@
 import type { TicketView } from '../api/contract.ts';
-import { findNearest } from '../config/nearest.ts';
+import { findNearest } from '../lib/nearest.ts';
 import { AppError, isAppError } from '../lib/errors.ts';
 import { isTicketId } from '../lib/ids.ts';
 import type { ApiClient } from './client.ts';

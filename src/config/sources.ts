@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { toErrorMessage } from '../lib/errors.ts';
 import { listSettings, type SettingEntry } from './keys.ts';
-import { findNearest } from './nearest.ts';
+import { findNearest } from '../lib/nearest.ts';
 
 /** What one place says, before it is checked. Values by key of the setting. */
 export interface Source {

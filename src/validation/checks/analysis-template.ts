@@ -2,7 +2,7 @@ import { toList, toNumber, toRecord, toRecords, toText } from '../../manifest/fi
 import { toObjectRef } from '../../manifest/object.ts';
 import type { ManifestObject } from '../../manifest/object.ts';
 import type { Finding } from '../finding.ts';
-import { findNearest } from '../nearest.ts';
+import { findNearest } from '../../lib/nearest.ts';
 
 // Like a Rollout, an AnalysisTemplate has no schema in the model library. What is wrong in it shows only when the first canary
 // stands at its analysis, which is the worst moment; so this is what the controller would refuse then, and what it would take.

@@ -5,7 +5,7 @@ import type { Workload, WorkloadContainer } from '../../manifest/workload.ts';
 import type { ChangeCheck, ObjectCheck } from '../change.ts';
 import { listTouched } from '../change.ts';
 import type { Finding } from '../finding.ts';
-import { findNearest } from '../nearest.ts';
+import { findNearest } from '../../lib/nearest.ts';
 
 const CHECK = 'images';
 const FLOATING = new Set(['latest', 'stable', 'main', 'master', 'edge', 'nightly', 'dev', 'develop', 'canary']);

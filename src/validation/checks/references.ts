@@ -5,7 +5,7 @@ import { toPodReferences, toWorkloads } from '../../manifest/workload.ts';
 import type { Workload } from '../../manifest/workload.ts';
 import type { SetCheck } from '../change.ts';
 import type { Finding } from '../finding.ts';
-import { findNearest } from '../nearest.ts';
+import { findNearest } from '../../lib/nearest.ts';
 import { listNamedTemplates } from './rollout.ts';
 
 const CHECK = 'references';

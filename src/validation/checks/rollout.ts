@@ -3,7 +3,7 @@ import { toObjectRef } from '../../manifest/object.ts';
 import type { ManifestObject } from '../../manifest/object.ts';
 import type { Finding } from '../finding.ts';
 import { findModel } from '../models.ts';
-import { findNearest } from '../nearest.ts';
+import { findNearest } from '../../lib/nearest.ts';
 import { inspectBySchema, toDottedPath } from './schema-findings.ts';
 
 // Argo Rollouts' resource has no schema in the model library; this is the part of it people get wrong.

@@ -5,7 +5,7 @@ import type { Finding } from '../finding.ts';
 import { validateAndWatch } from '../known-fields.ts';
 import type { UnknownField } from '../known-fields.ts';
 import type { SchemaFault, SchemaValidator } from '../models.ts';
-import { findNearest } from '../nearest.ts';
+import { findNearest } from '../../lib/nearest.ts';
 
 const CHECK = 'schema';
 

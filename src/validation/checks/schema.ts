@@ -3,7 +3,7 @@ import type { ManifestObject } from '../../manifest/object.ts';
 import type { ObjectCheck } from '../change.ts';
 import type { Finding } from '../finding.ts';
 import { findModel } from '../models.ts';
-import { findNearest } from '../nearest.ts';
+import { findNearest } from '../../lib/nearest.ts';
 import { inspectAnalysisTemplate, isAnalysisTemplate } from './analysis-template.ts';
 import { inspectRollout } from './rollout.ts';
 import { inspectBySchema, toSchemaFinding as toFinding } from './schema-findings.ts';
