@@ -1,11 +1,9 @@
-import { toIsoTime } from '../lib/clock.ts';
-import { inTransaction } from '../database/transaction.ts';
 import { isAppError } from '../lib/errors.ts';
 import type { CommitSha } from '../lib/ids.ts';
 import { findPlan, savePlan } from '../ticket/plan-store.ts';
 import { toDifferenceHash, type StoredPlan } from '../ticket/plan.ts';
-import { askQuestion } from '../ticket/question-store.ts';
 import { AppError } from '../lib/errors.ts';
+import { askPerson } from './ask-person.ts';
 import type { AgentDeps, RunContext } from './deps.ts';
 import { applyPlan, toDraftDeps, type DraftOutcome } from './draft.ts';
 import { investigate } from './investigate.ts';
@@ -143,23 +141,8 @@ async function onFailedStep(
     }
     case 'ambiguous': {
       const question = `"${title}" could mean several: which ${outcome.what}?`;
-      const asked = await inTransaction(
-        deps.db,
-        async (trx) =>
-          await askQuestion(trx, {
-            id: deps.ids.next('request'),
-            ticketId: state.ticketId,
-            attempt: state.attempt,
-            question,
-            options: outcome.candidates,
-            field: 'target',
-            askedAt: toIsoTime(deps.clock.now()),
-          }),
-      );
-      const { id: questionId } = asked.question;
-      const options = outcome.candidates;
-      if (asked.isNew) await context.emit('executor', [{ type: 'question', data: { questionId, question, options } }]);
-      return { hold: { kind: 'question', questionId, question, options, returnTo: 'planning' } };
+      const asking = { question, options: outcome.candidates, field: 'target', returnTo: 'planning' as const };
+      return { hold: await askPerson(deps, state, context, { ...asking, node: 'executor' }) };
     }
   }
 }

@@ -1,6 +1,5 @@
 import { toIsoTime } from '../lib/clock.ts';
 import { AppError } from '../lib/errors.ts';
-import { inTransaction } from '../database/transaction.ts';
 import { toCounters } from '../model/budget.ts';
 import type {
   BudgetCounters,
@@ -12,13 +11,14 @@ import type {
 } from '../model/planning.ts';
 import { listEvents } from '../ticket/event-store.ts';
 import { savePlan, nextRevision } from '../ticket/plan-store.ts';
-import { askQuestion, listQuestions } from '../ticket/question-store.ts';
+import { listQuestions } from '../ticket/question-store.ts';
 import { findTicket, updateTicket } from '../ticket/ticket-store.ts';
 import type { Ticket } from '../ticket/ticket.ts';
 import type { Strategy } from '../memory/facts.ts';
 import { findPreparation, findStrategy } from '../rollout/current.ts';
 import type { PlanAdvice } from '../ticket/plan.ts';
 import { adviseOn } from './advice.ts';
+import { askPerson } from './ask-person.ts';
 import type { AgentDeps, RunContext } from './deps.ts';
 import { readRepositoryFacts } from './facts.ts';
 import type { AgentStateValue, AgentUpdate } from './state.ts';
@@ -58,7 +58,7 @@ export async function runPlanner(deps: AgentDeps, state: AgentStateValue, contex
   const common = { plannerRuns: state.plannerRuns + 1, feedback: [], decision: null };
   switch (result.kind) {
     case 'question':
-      return { ...common, hold: await ask(deps, state, context, result) };
+      return { ...common, hold: await askPerson(deps, state, context, { ...toAsking(result), node: 'planner' }) };
     case 'refusal':
       return { ...common, hold: null, ending: toRefusal(result) };
     case 'plan':
@@ -102,30 +102,8 @@ function toHooks(context: RunContext): PlannerHooks {
   };
 }
 
-async function ask(
-  deps: AgentDeps,
-  state: AgentStateValue,
-  context: RunContext,
-  result: Extract<PlanResult, { kind: 'question' }>,
-): Promise<AgentStateValue['hold']> {
-  const { question, options, field } = result;
-  const asked = await inTransaction(
-    deps.db,
-    async (trx) =>
-      await askQuestion(trx, {
-        id: deps.ids.next('request'),
-        ticketId: state.ticketId,
-        attempt: state.attempt,
-        question,
-        options,
-        field,
-        askedAt: toIsoTime(deps.clock.now()),
-      }),
-  );
-  if (asked.isNew) {
-    await context.emit('planner', [{ type: 'question', data: { questionId: asked.question.id, question, options } }]);
-  }
-  return { kind: 'question', questionId: asked.question.id, question, options, returnTo: 'planning' };
+function toAsking({ question, options, field }: Extract<PlanResult, { kind: 'question' }>) {
+  return { question, options, field, returnTo: 'planning' as const };
 }
 
 function toRefusal(result: Extract<PlanResult, { kind: 'refusal' }>): AgentStateValue['ending'] {

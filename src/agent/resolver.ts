@@ -1,6 +1,5 @@
 import { diagnose, toFingerprint } from '../argocd/diagnose.ts';
 import type { ApplicationSnapshot } from '../argocd/snapshot.ts';
-import { inTransaction } from '../database/transaction.ts';
 import { toIsoTime } from '../lib/clock.ts';
 import { sha256Hex } from '../lib/ids.ts';
 import { assertNever, AppError, toErrorMessage } from '../lib/errors.ts';
@@ -9,7 +8,7 @@ import { evaluatePolicy } from '../policy/evaluate.ts';
 import { bookEffect, settleEffect } from '../ticket/effect-store.ts';
 import { listObservations } from '../ticket/observation-store.ts';
 import type { StoredPlan } from '../ticket/plan.ts';
-import { askQuestion } from '../ticket/question-store.ts';
+import { askPerson } from './ask-person.ts';
 import { recordOutcomes } from './deploys.ts';
 import type { AgentDeps, RunContext } from './deps.ts';
 import { getPlan } from './executor.ts';
@@ -217,22 +216,8 @@ async function ask(
 ): Promise<AgentUpdate> {
   const question = `${observed.sentence} What should happen?`;
   const options = [KEEP_WATCHING, TAKE_BACK, LEAVE];
-  const asked = await inTransaction(
-    deps.db,
-    async (trx) =>
-      await askQuestion(trx, {
-        id: deps.ids.next('request'),
-        ticketId: state.ticketId,
-        attempt: state.attempt,
-        question,
-        options,
-        field: 'watching',
-        askedAt: toIsoTime(deps.clock.now()),
-      }),
-  );
-  const questionId = asked.question.id;
-  if (asked.isNew) await context.emit('resolver', [{ type: 'question', data: { questionId, question, options } }]);
-  return { hold: { kind: 'question', questionId, question, options, returnTo: 'observing' } };
+  const asking = { question, options, field: 'watching', returnTo: 'observing' as const };
+  return { hold: await askPerson(deps, state, context, { ...asking, node: 'resolver' }) };
 }
 
 /** Reads why it failed, remembers it, and starts the revert, with a person's leave where policy wants it. */
