@@ -1,20 +1,23 @@
 import type { z } from 'zod';
-import type { Clock } from '../lib/clock.ts';
+import { type Clock, toIsoTime } from '../lib/clock.ts';
 import { toErrorMessage } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 import { retry } from '../lib/retry.ts';
 import type { Credentials } from './credentials.ts';
 import { ArgoError, isArgoError, toArgoError } from './error.ts';
 import { readStreamItems } from './framing.ts';
+import { sendFollowing } from './redirects.ts';
+import { createDeadline, orAbort } from './time-limits.ts';
+import type { TokenExpiry } from './token.ts';
 import type { Transport, TransportAnswer } from './transport.ts';
 
 const MAX_ANSWER_BYTES = 128 * 1024 * 1024;
+const MAX_ERROR_BYTES = 1024 * 1024;
 const GET_ATTEMPTS = 3;
 const RETRY_BASE_MS = 250;
 const RETRY_MAX_MS = 2_000;
-const MAX_REDIRECTS = 3;
 
-type QueryValue = string | number | boolean | readonly string[] | undefined;
+type QueryValue = string | number | boolean | readonly (string | number)[] | undefined;
 
 interface Call {
   /** What is being done, for messages: `get application web`. */
@@ -55,14 +58,16 @@ export function createConnection(options: ConnectionOptions): Connection {
   const { transport, credentials, clock, logger } = options;
 
   const send = async (call: Call, accept: string, signal: AbortSignal): Promise<TransportAnswer> => {
+    const method = call.method ?? 'GET';
+    const path = `${call.path}${toQuery(call.query)}`;
     for (let attempt = 1; ; attempt += 1) {
-      const token = await credentials.token();
-      const answer = await follow(transport, call, toHeaders(call, accept, token), signal);
+      const token = await orAbort(credentials.token(), signal);
+      const request = { method, path, headers: toHeaders(call, accept, token), body: toBody(call), signal };
+      const answer = await sendFollowing(transport, call.what, request);
       if (answer.status >= 200 && answer.status < 300) return answer;
-      const body = await readText(call.what, answer, 1024 * 1024);
-      const withProject = call.query?.['project'] !== undefined || hasProject(call.body);
-      const error = toArgoError(call.what, { status: answer.status, body, withProject });
-      if (error.reason !== 'unauthenticated' || attempt > 1 || !credentials.refuse(token)) throw error;
+      const error = await toCallError(call, answer);
+      if (error.reason !== 'unauthenticated') throw error;
+      if (attempt > 1 || !credentials.refuse(token)) throw withExpiry(error, call.what, credentials.expiry());
     }
   };
 
@@ -92,12 +97,14 @@ export function createConnection(options: ConnectionOptions): Connection {
   };
 
   async function* stream(call: StreamCall): AsyncGenerator<unknown> {
-    const deadline = createDeadline(clock, call.what, call.timeoutMs ?? options.requestTimeoutMs, call.signal);
+    // A quiet stream does not even send its headers before the first keep-alive.
+    const firstMs = Math.max(call.timeoutMs ?? options.requestTimeoutMs, call.idleTimeoutMs);
+    const deadline = createDeadline(clock, call.what, firstMs, call.signal);
     let answer: TransportAnswer | undefined;
     try {
       answer = await send(call, call.accept ?? 'application/json', deadline.signal);
-      deadline.stop();
-      yield* readStreamItems(call.what, withoutSilence(call, answer.chunks, clock));
+      const touch = deadline.watchSilence(call.idleTimeoutMs);
+      yield* readStreamItems(call.what, onEach(answer.chunks, touch));
     } finally {
       deadline.clear();
       answer?.destroy();
@@ -127,30 +134,24 @@ function hasProject(body: unknown): boolean {
   return typeof body === 'object' && body !== null && 'project' in body && body.project !== undefined;
 }
 
-/** Follows redirects of reads within the origin only: anywhere else the token would be handed to a stranger. */
-async function follow(
-  transport: Transport,
-  call: Call,
-  headers: Record<string, string>,
-  signal: AbortSignal,
-): Promise<TransportAnswer> {
-  const method = call.method ?? 'GET';
-  let path = `${call.path}${toQuery(call.query)}`;
-  for (let hop = 0; ; hop += 1) {
-    const answer = await transport.send(call.what, { method, path, headers, body: toBody(call), signal });
-    if (answer.status < 300 || answer.status >= 400) return answer;
-    answer.destroy();
-    const base = new URL(transport.baseUrl);
-    const current = new URL(`${transport.baseUrl}${path}`);
-    const location = answer.headers.location ?? '';
-    const target = location !== '' && URL.canParse(location, current.href) ? new URL(location, current) : undefined;
-    const prefix = base.pathname.replace(/\/+$/, '');
-    const inside = target?.origin === base.origin && target.pathname.startsWith(prefix);
-    if (method !== 'GET' || target === undefined || !inside || hop >= MAX_REDIRECTS)
-      throw new ArgoError('redirected', call.what, `the server redirects to ${target?.origin ?? 'an unknown place'}`, {
-        upstreamStatus: answer.status,
-      });
-    path = `${target.pathname.slice(prefix.length)}${target.search}`;
+async function toCallError(call: Call, answer: TransportAnswer): Promise<ArgoError> {
+  const body = await readText(call.what, answer, MAX_ERROR_BYTES);
+  const withProject = call.query?.['project'] !== undefined || hasProject(call.body);
+  return toArgoError(call.what, { status: answer.status, body, withProject });
+}
+
+/** The server says "invalid session" of an ended token as of any other; we can tell which it is. */
+function withExpiry(error: ArgoError, what: string, expiry: TokenExpiry): ArgoError {
+  if (expiry.state !== 'expired') return error;
+  const ended = `${error.upstreamMessage} (our token ended on ${toIsoTime(expiry.expiresAtMs)})`;
+  const { upstreamStatus, grpcCode } = error;
+  return new ArgoError(error.reason, what, ended, { cause: error, upstreamStatus, grpcCode });
+}
+
+async function* onEach<T>(items: AsyncIterable<T>, each: () => void): AsyncGenerator<T> {
+  for await (const item of items) {
+    each();
+    yield item;
   }
 }
 
@@ -158,8 +159,8 @@ function toQuery(query: Record<string, QueryValue> | undefined): string {
   const parameters = new URLSearchParams();
   for (const [key, value] of Object.entries(query ?? {})) {
     if (value === undefined || value === '') continue;
-    const values = typeof value === 'object' ? value : [String(value)];
-    for (const item of values) parameters.append(key, item);
+    const values = typeof value === 'object' ? value : [value];
+    for (const item of values) parameters.append(key, String(item));
   }
   const text = parameters.toString();
   return text === '' ? '' : `?${text}`;
@@ -193,59 +194,4 @@ function parseAnswer<T extends z.ZodType>(schema: T, what: string, text: string)
   const first = parsed.error.issues[0];
   const where = first === undefined ? '' : `${first.path.join('.')}: ${first.message}`;
   throw new ArgoError('failed', what, `the answer has an unexpected shape (${where})`, { cause: parsed.error });
-}
-
-interface Deadline {
-  signal: AbortSignal;
-  /** Ends the time limit but keeps following the caller's signal. */
-  stop(): void;
-  clear(): void;
-}
-
-function createDeadline(clock: Clock, what: string, timeoutMs: number, outer: AbortSignal | undefined): Deadline {
-  const controller = new AbortController();
-  const timer = new AbortController();
-  const onAbort = () => controller.abort(outer?.reason);
-  if (outer?.aborted === true) onAbort();
-  outer?.addEventListener('abort', onAbort, { once: true });
-  clock.sleep(timeoutMs, timer.signal).then(
-    () => controller.abort(new ArgoError('timed_out', what, `no complete answer within ${timeoutMs} ms`)),
-    () => undefined,
-  );
-  return {
-    signal: controller.signal,
-    stop: () => timer.abort(),
-    clear: () => {
-      timer.abort();
-      outer?.removeEventListener('abort', onAbort);
-    },
-  };
-}
-
-/** Passes chunks on and throws when none has come for too long: keep-alives make silence the sign of a dead connection. */
-async function* withoutSilence(
-  call: StreamCall,
-  chunks: AsyncIterable<Uint8Array>,
-  clock: Clock,
-): AsyncGenerator<Uint8Array> {
-  const iterator = chunks[Symbol.asyncIterator]();
-  for (;;) {
-    const timer = new AbortController();
-    const next = iterator.next();
-    const silence = clock.sleep(call.idleTimeoutMs, timer.signal).then(
-      () => 'silent' as const,
-      () => 'silent' as const,
-    );
-    try {
-      const first = await Promise.race([next, silence]);
-      if (first === 'silent') {
-        next.catch(() => undefined);
-        throw new ArgoError('timed_out', call.what, `the stream was silent for ${call.idleTimeoutMs} ms`);
-      }
-      if (first.done === true) return;
-      yield first.value;
-    } finally {
-      timer.abort();
-    }
-  }
 }

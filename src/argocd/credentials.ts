@@ -1,4 +1,6 @@
-import type { Clock } from '../lib/clock.ts';
+import { type Clock, toIsoTime } from '../lib/clock.ts';
+import { AppError } from '../lib/errors.ts';
+import type { Logger } from '../lib/logger.ts';
 import { type ArgoError, isArgoError } from './error.ts';
 import { parseTokenExpiry, toTokenExpiry, type TokenExpiry } from './token.ts';
 
@@ -16,14 +18,50 @@ export interface Credentials {
   expiry(): TokenExpiry;
 }
 
-/** An API token: used as it is until it ends, never renewed. */
-export function createTokenCredentials(token: string | undefined, clock: Clock): Credentials {
+/**
+ * An API token: used as it is until it ends, never renewed. Its end is logged ahead, once for each day that is left. Throws
+ * `config_invalid` for what cannot be a token.
+ */
+export function createTokenCredentials(given: string | undefined, clock: Clock, logger: Logger): Credentials {
+  const token = given === undefined ? undefined : parseToken(given);
+  const expiry = () => toTokenExpiry(token, clock.now());
+  let told = '';
+  const warn = () => {
+    const now = expiry();
+    if (now.state !== 'expiring' && now.state !== 'expired') return;
+    const daysLeft = Math.floor((now.expiresAtMs - clock.now()) / DAY_MS);
+    const news = now.state === 'expired' ? now.state : `${daysLeft}`;
+    if (told === news) return;
+    told = news;
+    logger.warn(
+      { endsAt: toIsoTime(now.expiresAtMs) },
+      now.state === 'expired' ? 'the argocd token has ended' : 'the argocd token ends soon and is not renewed',
+    );
+  };
   return {
-    token: () => Promise.resolve(token),
+    token: () => {
+      warn();
+      return Promise.resolve(token);
+    },
     refuse: () => false,
-    expiry: () => toTokenExpiry(token, clock.now()),
+    expiry,
   };
 }
+
+/** Tokens come out of files and secrets with a newline at their end, which no header may carry. */
+function parseToken(text: string): string {
+  const token = text.trim().replace(/^Bearer\s+/i, '');
+  if (/^[\x21-\x7e]+$/.test(token)) return token;
+  throw new AppError(
+    'config_invalid',
+    `the Argo CD token ${token === '' ? 'is empty' : 'holds spaces or line breaks'}`,
+    {
+      hint: 'Give exactly what argocd account generate-token printed.',
+    },
+  );
+}
+
+const DAY_MS = 24 * 60 * 60 * 1000;
 
 // After five failed logins the server refuses even the right password until five minutes have passed since the last one, so a
 // refused login is remembered and not tried again before that.

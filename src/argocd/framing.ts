@@ -9,16 +9,23 @@ const MAX_ITEM_CHARS = 32 * 1024 * 1024;
  */
 export async function* readStreamItems(what: string, chunks: AsyncIterable<Uint8Array>): AsyncGenerator<unknown> {
   const decoder = new TextDecoder();
-  let rest = '';
+  // The beginning of a line whose end has not come; looked through once, however many pieces it comes in.
+  let parts: string[] = [];
+  let size = 0;
   for await (const chunk of chunks) {
-    rest += decoder.decode(chunk, { stream: true });
-    const lines = rest.split('\n');
-    rest = lines.pop() ?? '';
-    for (const line of lines) yield* toItems(what, line);
-    if (rest.length > MAX_ITEM_CHARS)
+    const lines = decoder.decode(chunk, { stream: true }).split('\n');
+    const rest = lines.pop() ?? '';
+    for (const line of lines) {
+      yield* toItems(what, `${parts.join('')}${line}`);
+      parts = [];
+      size = 0;
+    }
+    parts.push(rest);
+    size += rest.length;
+    if (size > MAX_ITEM_CHARS)
       throw new ArgoError('unreadable', what, `a stream item is larger than ${MAX_ITEM_CHARS} characters`);
   }
-  yield* toItems(what, rest + decoder.decode());
+  yield* toItems(what, `${parts.join('')}${decoder.decode()}`);
 }
 
 function* toItems(what: string, line: string): Generator<unknown> {

@@ -1,5 +1,4 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { createManualClock } from '../lib/clock.ts';
 import { type ArgoError, isArgoError } from './error.ts';
 import type { ArgoClientOptions } from './http.ts';
 import {
@@ -131,6 +130,38 @@ describe('errors', () => {
     expect(error.upstreamStatus).toBe(answer.status);
   });
 
+  it.each([
+    [toDenial(408, 1, 'context canceled'), 'unreachable'],
+    [toDenial(504, 4, 'context deadline exceeded'), 'timed_out'],
+    [toDenial(409, 6, 'already exists'), 'conflict'],
+    [toDenial(429, 8, 'too many requests'), 'overloaded'],
+    [toDenial(501, 12, 'unknown method'), 'unsupported'],
+    [toDenial(500, 13, 'Internal error'), 'failed'],
+    [toDenial(503, 14, 'connection refused'), 'unreachable'],
+    [
+      toDenial(
+        400,
+        9,
+        'error setting app operation: rpc error: code = FailedPrecondition desc = another operation is already in progress',
+      ),
+      'operation_in_progress',
+    ],
+    [toDenial(400, 3, 'Unable to terminate operation. No operation is in progress'), 'no_operation'],
+    [toDenial(400, 9, 'application is deleting'), 'being_deleted'],
+    [{ status: 415, text: 'Invalid content type\n' }, 'unsupported'],
+    [
+      { status: 502, headers: { 'content-type': 'text/html' }, text: '<html><h1>502 Bad Gateway</h1></html>' },
+      'unreachable',
+    ],
+    [{ status: 404, text: '404 page not found\n' }, 'not_found'],
+  ] as [Answer, string][])('are told apart by code and words: %j', async (answer, reason) => {
+    const { argo, server } = await setUp(() => answer);
+    const error = await failure(argo.sync(REF, { infos: [] }));
+    expect(error.reason).toBe(reason);
+    expect(error.upstreamMessage).not.toMatch(/[<>]/);
+    expect(server.received).toHaveLength(1);
+  });
+
   it('name what is there instead of an Argo CD server', async () => {
     const { argo } = await setUp(() => ({ headers: { 'content-type': 'text/html' }, text: '<html>welcome</html>' }));
     expect((await failure(argo.getApplication(REF, { refresh: 'normal' }))).message).toContain('is this the address');
@@ -154,6 +185,16 @@ describe('repetition', () => {
     calls = -100;
     expect((await failure(clock.drive(argo.getApplication(REF)))).reason).toBe('unreachable');
     expect(calls).toBe(-97);
+  });
+
+  it('is for reads whose answer broke off', async () => {
+    const clock = createDrivenClock(NETWORK);
+    let calls = 0;
+    const { argo } = await setUp(() => (++calls === 1 ? { chunks: ['{"metadata":{"na'], cut: true } : { json: APP }), {
+      clock,
+    });
+    expect((await clock.drive(argo.getApplication(REF))).metadata.name).toBe('web');
+    expect(calls).toBe(2);
   });
 
   it('is not for writes, refusals and refreshes', async () => {
@@ -210,6 +251,19 @@ describe('redirects', () => {
     expect(stranger.received).toEqual([]);
   });
 
+  it('never leave the path of the server, where another program answers under the same origin', async () => {
+    const server = await startServer(({ path }) =>
+      path.startsWith('/argocd/')
+        ? { status: 302, headers: { location: '/argocd-console/login?next=x' } }
+        : { json: APP },
+    );
+    cleanUps.push(server.close);
+    const error = await failure(connect(`${server.url}/argocd`).getApplication(REF));
+    expect(error.reason).toBe('redirected');
+    expect(error.message).toMatch(/\/argocd-console\/login$/);
+    expect(server.received).toHaveLength(1);
+  });
+
   it('are followed within the origin for reads, not for writes', async () => {
     const { argo } = await setUp((request) =>
       request.path.startsWith('/moved') ? { json: APP } : { status: 302, headers: { location: '/moved' } },
@@ -222,86 +276,6 @@ describe('redirects', () => {
     const { argo, server } = await setUp(() => ({ status: 302, headers: { location: '/again' } }));
     expect((await failure(argo.getApplication(REF))).reason).toBe('redirected');
     expect(server.received.length).toBeLessThan(6);
-  });
-});
-
-function toToken(expSeconds: number): string {
-  return `h.${Buffer.from(JSON.stringify({ exp: expSeconds })).toString('base64url')}.s`;
-}
-
-describe('a session', () => {
-  const session = { username: 'tiphys', password: 'correct horse' };
-  const withoutToken = (clock = createManualClock()) =>
-    ({ token: undefined, session, clock }) as Partial<ArgoClientOptions>;
-
-  it('logs in once for many calls', async () => {
-    const clock = createManualClock();
-    const token = toToken(clock.now() / 1000 + 86_400);
-    const { argo, server } = await setUp(
-      (request) => (request.path === '/api/v1/session' ? { json: { token } } : { json: APP }),
-      withoutToken(clock),
-    );
-    await Promise.all([argo.getApplication(REF), argo.getApplication(REF)]);
-    await argo.getApplication(REF);
-    expect(server.received.filter(({ path }) => path === '/api/v1/session').length).toBe(1);
-    expect(server.received.at(-1)?.headers.authorization).toBe(`Bearer ${token}`);
-  });
-
-  it('logs in again shortly before the token ends', async () => {
-    const clock = createManualClock();
-    let issued = 0;
-    const { argo } = await setUp((request) => {
-      if (request.path !== '/api/v1/session') return { json: APP };
-      issued += 1;
-      return { json: { token: toToken(clock.now() / 1000 + 3_600) } };
-    }, withoutToken(clock));
-    await argo.getApplication(REF);
-    await clock.advance(3_500_000);
-    await argo.getApplication(REF);
-    expect(issued).toBe(1);
-    await clock.advance(50_000);
-    await argo.getApplication(REF);
-    expect(issued).toBe(2);
-  });
-
-  it('logs in once more when a token is refused before its end', async () => {
-    let issued = 0;
-    const { argo } = await setUp((request) => {
-      if (request.path === '/api/v1/session') return { json: { token: `a.b.${++issued}` } };
-      return request.headers.authorization === 'Bearer a.b.1' ? toDenial(401, 16, 'revoked') : { json: APP };
-    }, withoutToken());
-    expect((await argo.getApplication(REF)).metadata.name).toBe('web');
-    expect(issued).toBe(2);
-  });
-
-  it('never repeats a refused login before the server would forget it', async () => {
-    const clock = createManualClock();
-    const { argo, server } = await setUp(() => toDenial(401, 16, 'Invalid username or password'), withoutToken(clock));
-    for (let call = 0; call < 10; call += 1)
-      expect((await failure(argo.getApplication(REF))).reason).toBe('unauthenticated');
-    expect(server.received.length).toBe(1);
-    await clock.advance(331_000);
-    await failure(argo.getApplication(REF));
-    expect(server.received.length).toBe(2);
-  });
-
-  it('does not go round when every new token is refused', async () => {
-    const { argo, server } = await setUp(
-      (request) => (request.path === '/api/v1/session' ? { json: { token: 't.t.t' } } : toDenial(401, 16, 'no')),
-      withoutToken(),
-    );
-    expect((await failure(argo.getApplication(REF))).reason).toBe('unauthenticated');
-    expect(server.received.length).toBe(4);
-  });
-});
-
-describe('the life of an API token', () => {
-  it('is told ahead of its end', () => {
-    const clock = createManualClock();
-    const expiry = (seconds: number) =>
-      connect('http://localhost', { clock, token: toToken(clock.now() / 1000 + seconds) }).tokenExpiry().state;
-    expect([expiry(-1), expiry(3_600), expiry(30 * 86_400)]).toEqual(['expired', 'expiring', 'valid']);
-    expect(connect('http://localhost', { token: 'opaque' }).tokenExpiry()).toEqual({ state: 'never' });
   });
 });
 
@@ -361,8 +335,9 @@ describe('the application stream', () => {
   async function collect(answer: Answer, more: Partial<ArgoClientOptions> = {}) {
     const { argo, server } = await setUp(() => answer, more);
     const names: string[] = [];
-    const run = async () => {
-      for await (const hint of argo.streamApplications({})) names.push(hint.application.name);
+    const run = async (idleTimeoutMs?: number) => {
+      const options = idleTimeoutMs === undefined ? {} : { idleTimeoutMs };
+      for await (const hint of argo.streamApplications(options)) names.push(hint.application.name);
     };
     return { names, server, run };
   }
@@ -375,7 +350,8 @@ describe('the application stream', () => {
 
   it('is read in both framings, in pieces cut anywhere, with an unterminated tail', async () => {
     const sse = `:\n\ndata: ${item('a', '1')}\n\n:\ndata: ${item('b', '2')}\n\n${item('c', '3')}\n${item('ä', '4')}`;
-    const bytes = [...sse].map((character) => character);
+    // Byte by byte, so that even a letter of two bytes comes in two pieces.
+    const bytes = [...Buffer.from(sse)].map((byte) => Buffer.of(byte));
     const { names, run } = await collect({ chunks: bytes });
     await run();
     expect(names).toEqual(['a', 'b', 'c', 'ä']);
@@ -398,7 +374,10 @@ describe('the application stream', () => {
     expect((await failure(cut.run())).reason).toBe('unreachable');
     const clock = createDrivenClock([REQUEST_TIMEOUT_MS]);
     const silent = await collect({ chunks: [`data: ${item('a', '1')}\n\n`], open: true }, { clock });
-    expect((await failure(clock.drive(silent.run()))).reason).toBe('timed_out');
+    expect(await failure(clock.drive(silent.run(20_000)))).toMatchObject({
+      reason: 'timed_out',
+      upstreamMessage: 'the stream was silent for 20000 ms',
+    });
     expect(silent.names).toEqual(['a']);
   });
 });

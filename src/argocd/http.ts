@@ -43,14 +43,14 @@ export function createArgoClient(options: ArgoClientOptions): ArgoClient {
   const { clock, logger } = options;
   const transport = createTransport(options.baseUrl, options.ca ?? loadCa(options.caFile));
   const base = { transport, requestTimeoutMs: options.requestTimeoutMs, clock, logger, random: options.random };
-  const anonymous = createConnection({ ...base, credentials: createTokenCredentials(undefined, clock) });
+  const anonymous = createConnection({ ...base, credentials: createTokenCredentials(undefined, clock, logger) });
   const credentials =
     options.token === undefined && options.session !== undefined
       ? createSessionCredentials(options.session, clock, async (session) => {
           const call = { what: 'log in', method: 'POST', path: '/api/v1/session', body: session } as const;
           return (await anonymous.json(sessionSchema, call)).token;
         })
-      : createTokenCredentials(options.token, clock);
+      : createTokenCredentials(options.token, clock, logger);
   const connection = createConnection({ ...base, credentials });
   return {
     baseUrl: transport.baseUrl,

@@ -46,6 +46,12 @@ interface LogQuery extends CallOptions {
   previous?: boolean;
 }
 
+interface RevisionQuery {
+  revision: string;
+  /** Which of several sources is meant, counted from 0. Left out for an application with one source. */
+  sourceIndex?: number | undefined;
+}
+
 export interface ArgoReads {
   /** From the server's cache: may lag behind `getApplication`, and has no health per resource. */
   listApplications(filter?: ApplicationFilter): Promise<schema.Application[]>;
@@ -59,9 +65,9 @@ export interface ArgoReads {
   /** Lines in the order they were written. No matching pod gives an empty list. */
   logs(ref: ApplicationRef, query: LogQuery): Promise<string[]>;
   /** What Argo CD would render for any commit or branch. */
-  manifests(ref: ApplicationRef, query: { revision: string }, options?: CallOptions): Promise<schema.RenderedManifests>;
+  manifests(ref: ApplicationRef, query: RevisionQuery, options?: CallOptions): Promise<schema.RenderedManifests>;
   syncWindows(ref: ApplicationRef, options?: CallOptions): Promise<schema.SyncWindows>;
-  revisionMetadata(ref: ApplicationRef, revision: string, options?: CallOptions): Promise<schema.RevisionMetadata>;
+  revisionMetadata(ref: ApplicationRef, query: RevisionQuery, options?: CallOptions): Promise<schema.RevisionMetadata>;
   listResourceActions(
     ref: ApplicationRef,
     target: ResourceTarget,
@@ -136,11 +142,15 @@ export function createReads(connection: Connection): ArgoReads {
       return (await json(schema.eventListSchema, call)).items;
     },
     logs: (ref, query) => readLogs(connection, ref, query),
-    manifests: (ref, { revision }, { signal } = {}) =>
+    manifests: (ref, { revision, sourceIndex }, { signal } = {}) =>
       json(schema.manifestsSchema, {
         what: `render ${ref.name} at ${revision}`,
         path: `${toApplicationPath(ref)}/manifests`,
-        query: { ...toScope(ref), revision },
+        query: {
+          ...toScope(ref),
+          // Of several sources the server ignores `revision` and takes lists, whose positions it counts from 1.
+          ...(sourceIndex === undefined ? { revision } : { revisions: [revision], sourcePositions: [sourceIndex + 1] }),
+        },
         signal,
       }),
     syncWindows: (ref, { signal } = {}) =>
@@ -150,11 +160,11 @@ export function createReads(connection: Connection): ArgoReads {
         query: toScope(ref),
         signal,
       }),
-    revisionMetadata: (ref, revision, { signal } = {}) =>
+    revisionMetadata: (ref, { revision, sourceIndex }, { signal } = {}) =>
       json(schema.revisionMetadataSchema, {
         what: `get the metadata of ${revision}`,
         path: `${toApplicationPath(ref)}/revisions/${encodeURIComponent(revision)}/metadata`,
-        query: toScope(ref),
+        query: { ...toScope(ref), sourceIndex },
         signal,
       }),
     listResourceActions: async (ref, target, { signal } = {}) => {

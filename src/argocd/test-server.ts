@@ -19,7 +19,7 @@ export interface Answer {
   json?: unknown;
   text?: string;
   /** Sent one by one; the answer stays open after the last when `open` is set. */
-  chunks?: string[];
+  chunks?: (string | Uint8Array)[];
   open?: boolean;
   /** Closes the connection instead of ending the answer. */
   cut?: boolean;

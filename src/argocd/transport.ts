@@ -1,9 +1,11 @@
+import { X509Certificate } from 'node:crypto';
 import * as http from 'node:http';
 import * as https from 'node:https';
+import { toAbortError } from '../lib/clock.ts';
 import { AppError, toErrorMessage } from '../lib/errors.ts';
 import { ArgoError } from './error.ts';
 
-interface TransportRequest {
+export interface TransportRequest {
   method: 'GET' | 'POST' | 'DELETE';
   /** Path and query below the base address, starting with a slash. */
   path: string;
@@ -34,6 +36,7 @@ export interface Transport {
  */
 export function createTransport(address: string, ca: string | undefined): Transport {
   const url = parseBaseUrl(address);
+  if (ca !== undefined) checkCertificate(ca);
   const secure = url.protocol === 'https:';
   const agent = secure
     ? new https.Agent({ keepAlive: true, ...(ca === undefined ? {} : { ca }) })
@@ -86,8 +89,20 @@ async function* readChunks(
 
 function toTransportError(what: string, error: unknown, signal: AbortSignal): Error {
   // The reason of the abort says more than node's own AbortError: a time-out is not a cancelled ticket.
-  if (signal.aborted && signal.reason instanceof Error) return signal.reason;
+  if (signal.aborted) return toAbortError(signal);
   return new ArgoError('unreachable', what, toErrorMessage(error) || 'connection failed', { cause: error });
+}
+
+/** Left to TLS, a file that holds no certificate would only show as one that is not trusted. */
+function checkCertificate(pem: string): void {
+  try {
+    new X509Certificate(pem);
+  } catch (error) {
+    throw new AppError('config_invalid', 'the Argo CD certificate authority is not a certificate in PEM form', {
+      cause: error,
+      hint: 'It starts with -----BEGIN CERTIFICATE-----.',
+    });
+  }
 }
 
 function parseBaseUrl(address: string): URL {

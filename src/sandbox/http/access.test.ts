@@ -10,6 +10,8 @@ async function start() {
   test = await createTestSandbox({
     files: { 'mine/map.yaml': file, 'theirs/map.yaml': file, 'far/map.yaml': file },
     token: 'root',
+    // A day passes here, in which nothing but its length matters.
+    pollIntervalMs: 7 * 24 * 3600 * 1000,
     projects: [{ name: 'default' }, { name: 'payments' }],
     applicationNamespaces: ['team-*'],
     accounts: [
