@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { GitCommit } from './import-git.ts';
-import { GIT_LOG_FORMAT, importGitHistory, parseBump, parseGitLog } from './import-git.ts';
+import { parseBump, parseRevertedTitle } from './bump-title.ts';
+import { GIT_LOG_FORMAT, importGitHistory, parseGitLog } from './import-git.ts';
 import { replayHistory } from './replay.ts';
 
 const HOUR_MS = 3_600_000;
@@ -26,16 +27,48 @@ describe('reading version bumps from commit titles', () => {
     ['feat: deploy checkout v7 to prod', { service: 'checkout', version: 'v7', environment: 'prod' }],
     ['set web to 2.0.1', { service: 'web', version: '2.0.1' }],
     ['fix(container)!: update image ghcr.io/onedr0p/radarr to 5.2.1', { service: 'radarr', version: '5.2.1' }],
+    ['feat(helm): update loki ( 6.19.0 → 6.20.0 ) (#8367)', { service: 'loki', version: '6.20.0' }],
+    [
+      'fix(container): update image ghcr.io/home-operations/prowlarr (2.6.0.5494 ➔ 2.6.1.5509) (#11471)',
+      { service: 'prowlarr', version: '2.6.1.5509' },
+    ],
+    [
+      'Update codercom/code-server Docker tag to v3.7.2 [ci-skip] (#104)',
+      { service: 'code-server', version: 'v3.7.2' },
+    ],
+    ['chore(deps): update helm release radarr to v10.3.0 (#1309)', { service: 'radarr', version: 'v10.3.0' }],
+    [
+      'Update Helm release dex to v0.22.0 (integration)',
+      { service: 'dex', version: 'v0.22.0', environment: 'integration' },
+    ],
+    ['(grafana): update image grafana 11.0.0 -> 11.1.0 (minor)', { service: 'grafana', version: '11.1.0' }],
   ])('reads %s', (title, bump) => {
     expect(parseBump(title)).toEqual(bump);
   });
 
-  it.each(['Update README', 'update web to use the new cache', 'Fix typo', 'Merge branch main', 'deploy more often'])(
-    'leaves %s alone',
-    (title) => {
-      expect(parseBump(title)).toBeUndefined();
-    },
-  );
+  it.each([
+    'Update README',
+    'update web to use the new cache',
+    'Fix typo',
+    'Merge branch main',
+    'deploy more often',
+    'fix(github-action): update renovatebot/github-action action to v32.14.1',
+    'feat(terraform): update terraform cloudflare to 3.16.0 (#3436)',
+    'feat(container): update volsync group (minor) (#7371)',
+  ])('leaves %s alone', (title) => {
+    expect(parseBump(title)).toBeUndefined();
+  });
+
+  it.each([
+    [
+      'Revert "feat(helm): update loki ( 6.19.0 → 6.20.0 ) (#8367)" (#8370)',
+      'feat(helm): update loki ( 6.19.0 → 6.20.0 )',
+    ],
+    ['revert: deploy web v2', 'deploy web v2'],
+    ['Deploy web v2', undefined],
+  ])('finds what %s takes back', (title, reverted) => {
+    expect(parseRevertedTitle(title)).toBe(reverted);
+  });
 });
 
 describe('importing a git history', () => {

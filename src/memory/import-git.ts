@@ -1,4 +1,5 @@
 import { AppError } from '../lib/errors.ts';
+import { parseBump, parseRevertedTitle, toPlainTitle } from './bump-title.ts';
 import type { HistoryEvent } from './replay.ts';
 
 /**
@@ -18,13 +19,6 @@ export interface GitCommit {
   body: string;
 }
 
-/** What a commit title says was deployed. */
-export interface VersionBump {
-  service: string;
-  version: string;
-  environment?: string;
-}
-
 /** @throws AppError `invalid_input` with the number of the commit that cannot be read */
 export function parseGitLog(text: string): GitCommit[] {
   return text
@@ -40,40 +34,6 @@ export function parseGitLog(text: string): GitCommit[] {
         });
       return { sha, atMs, subject, body };
     });
-}
-
-const NAME = '(?<service>[\\w][\\w./-]*?)';
-const VERSION = '(?<version>v?[\\w][\\w.+-]*)';
-const WHERE = '(?:\\s+(?:for|in|to|on)\\s+(?<environment>[\\w-]+))?';
-const PREFIX = '(?:\\w+(?:\\([^)]*\\))?!?:\\s*)?';
-
-// Titles as bots and people write them: most specific first.
-const BUMPS: readonly RegExp[] = [
-  new RegExp(`^${PREFIX}update ${NAME} image tag to ${VERSION}${WHERE}\\.?$`, 'i'),
-  new RegExp(
-    `^${PREFIX}(?:bump|upgrade|update) (?:(?:image|chart|docker tag|helm release|container image) )?${NAME} from \\S+ to ${VERSION}${WHERE}\\.?$`,
-    'i',
-  ),
-  new RegExp(
-    `^${PREFIX}(?:update|bump|upgrade) (?:image|docker tag|helm release|container image|chart) ${NAME}(?: docker tag)? to ${VERSION}${WHERE}\\.?$`,
-    'i',
-  ),
-  new RegExp(`^${PREFIX}(?:deploy|release|promote|roll out) ${NAME}[ :@]${VERSION}${WHERE}\\.?$`, 'i'),
-  new RegExp(`^${PREFIX}(?:set|bump|update|upgrade) ${NAME} (?:to|version to|tag to) ${VERSION}${WHERE}\\.?$`, 'i'),
-];
-
-/** The deploy a commit title speaks of; undefined for titles of anything else. */
-export function parseBump(subject: string): VersionBump | undefined {
-  for (const pattern of BUMPS) {
-    const groups = pattern.exec(subject.trim())?.groups;
-    if (groups === undefined) continue;
-    const { service, version, environment } = groups;
-    // "update web to use the new cache" names no version: a version holds a digit.
-    if (service === undefined || version === undefined || !/\d/.test(version)) continue;
-    const name = service.split('/').at(-1) ?? service;
-    return { service: name, version, ...(environment === undefined ? {} : { environment }) };
-  }
-  return undefined;
 }
 
 interface OpenBump {
@@ -143,11 +103,11 @@ function readCommit(
 ): { service: string; environment: string; version: string; revert: boolean } | undefined {
   const bump = parseBump(commit.subject);
   if (bump !== undefined) return { environment, ...bump, revert: false };
-  const title = /^Revert "(.*)"$/.exec(commit.subject.trim())?.[1];
+  const title = parseRevertedTitle(commit.subject);
   const sha = /This reverts commit ([0-9a-f]{7,64})/.exec(commit.body)?.[1];
   if (title === undefined && sha === undefined) return undefined;
   const undone = [...open.values()].find(
-    (candidate) => (sha !== undefined && candidate.sha.startsWith(sha)) || candidate.subject === title,
+    (candidate) => (sha !== undefined && candidate.sha.startsWith(sha)) || toPlainTitle(candidate.subject) === title,
   );
   if (undone === undefined) return undefined;
   const slash = undone.key.indexOf('/');
