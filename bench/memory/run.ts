@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { createDeployMemory } from '../../src/memory/memory.ts';
 import { FEATURES } from '../../src/memory/features.ts';
 import { COST_REGIMES, createScorer } from '../../src/memory/scoring.ts';
@@ -12,7 +12,9 @@ import { EDGE_SEEDS, REGRET_SEEDS, countNullClaims, findEdges, measureRegret } f
 import { createWorld } from './worlds.ts';
 
 const HISTORIES = join(import.meta.dirname, '../../../shared/data/deploy-history');
-const HISTORY_NAMES = ['govuk-2022-2024', 'govuk-promotions-2023-2024'];
+const HISTORY_FILES = ['govuk-2022-2024', 'govuk-promotions-2023-2024'].map((name) =>
+  join(HISTORIES, `${name}.jsonl.gz`),
+);
 const SECTIONS = ['edges', 'null', 'regret', 'harmless', 'history', 'ladder'] as const;
 /** Takes several minutes, so it runs only when it is named. */
 const SIGNALS = 'signals';
@@ -20,20 +22,21 @@ type Section = (typeof SECTIONS)[number] | typeof SIGNALS;
 
 /**
  * Measures the deploy memory. Arguments name sections (all without any); `--sizes 1000,100000` sets the rungs of the
- * ladder. All but the ladder is the same on every machine.
+ * ladder, `--histories FILE,FILE` takes other histories than the usual ones, in the format that `tiphys memory replay`
+ * reads. All but the ladder is the same on every machine.
  */
 export async function run(args: string[]): Promise<void> {
-  const sizesAt = args.indexOf('--sizes');
-  const sizes = (sizesAt < 0 ? '1000,100000,1000000' : (args[sizesAt + 1] ?? '')).split(',').map(Number);
+  const sizes = (optionOf(args, '--sizes') ?? '1000,100000,1000000').split(',').map(Number);
+  const histories = optionOf(args, '--histories')?.split(',') ?? HISTORY_FILES;
   const named = args.filter((arg): arg is Section => [...SECTIONS, SIGNALS].some((section) => section === arg));
   const wanted = new Set<Section>(named.length === 0 ? SECTIONS : named);
   if (wanted.has('edges')) benchEdges();
   if (wanted.has('null')) benchNullClaims();
   if (wanted.has('regret')) benchRegret();
   if (wanted.has('harmless')) benchHarmless();
-  if (wanted.has('history')) await benchHistories();
+  if (wanted.has('history')) await benchHistories(histories);
   if (wanted.has('ladder')) benchLadder(sizes);
-  if (wanted.has(SIGNALS)) await benchSignals();
+  if (wanted.has(SIGNALS)) await benchSignals(histories);
 }
 
 function benchEdges(): void {
@@ -133,9 +136,9 @@ function scoreNull(seed: number, options: NullOptions) {
   return scorer.score();
 }
 
-async function benchHistories(): Promise<void> {
-  for (const name of HISTORY_NAMES) {
-    const path = join(HISTORIES, `${name}.jsonl.gz`);
+async function benchHistories(paths: readonly string[]): Promise<void> {
+  for (const path of paths) {
+    const name = basename(path).replace(/\.jsonl(?:\.gz)?$/, '');
     title(`Real history ${name}: figure [90 % of histories resampled by day]`);
     if (!existsSync(path)) {
       console.log(`  SKIPPED: ${path} is not there.`);
@@ -162,10 +165,10 @@ async function benchHistories(): Promise<void> {
 }
 
 /** What each signal is worth: how much the loss grows when it alone is left out. */
-async function benchSignals(): Promise<void> {
+async function benchSignals(paths: readonly string[]): Promise<void> {
   const signals = [...new Set(FEATURES.map(({ signal }) => signal))];
-  for (const name of HISTORY_NAMES) {
-    const path = join(HISTORIES, `${name}.jsonl.gz`);
+  for (const path of paths) {
+    const name = basename(path).replace(/\.jsonl(?:\.gz)?$/, '');
     title(
       `Worth of each signal on ${name}: log loss / base rate per environment without it, and the growth in thousandths`,
     );
@@ -237,6 +240,11 @@ function benchLadder(sizes: readonly number[]): void {
         `(${row.queryP99Us.toFixed(0)} us; look-up ${row.lookupNs.toFixed(0)} ns)  snapshot ${row.snapshotBytesPerDeploy.toFixed(0)} B per deploy  load ${row.loadMs.toFixed(0)} ms`,
     );
   }
+}
+
+function optionOf(args: readonly string[], name: string): string | undefined {
+  const at = args.indexOf(name);
+  return at < 0 ? undefined : args[at + 1];
 }
 
 function title(text: string): void {
