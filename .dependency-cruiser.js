@@ -18,6 +18,7 @@ const ladder = [
   'runner',
   'intake',
   'api',
+  'client',
   'sandbox',
   ['mcp', 'cli', 'tui'],
   'app',

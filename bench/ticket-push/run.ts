@@ -2,7 +2,7 @@ import { cp, mkdtemp, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startApp } from '../../src/app.ts';
-import { createApiClient } from '../../src/cli/client.ts';
+import { createApiClient } from '../../src/client/api-client.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { createSystemClock } from '../../src/lib/clock.ts';
 import { exec } from '../../src/lib/exec.ts';

@@ -1,4 +1,4 @@
-import type { AuditPage } from './client.ts';
+import type { AuditPage } from '../client/api-client.ts';
 import { connect, type ConnectionOptions } from './connect.ts';
 import { EXIT } from './failure.ts';
 import { toJsonText } from './json.ts';

@@ -1,6 +1,6 @@
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { AppError } from '../lib/errors.ts';
-import { createApiClient, type ApiClient } from './client.ts';
+import { createApiClient, type ApiClient } from '../client/api-client.ts';
 import type { Terminal } from './terminal.ts';
 
 /** What every command that talks to a server is given. */

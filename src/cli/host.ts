@@ -1,5 +1,5 @@
 import type { LoadedConfig } from '../config/load.ts';
-import type { ApiClient } from './client.ts';
+import type { ApiClient } from '../client/api-client.ts';
 
 /** A running server, as far as commands need to know it. */
 export interface RunningApp {

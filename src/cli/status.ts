@@ -3,7 +3,7 @@ import { contextSchema, historySchema, servicesSchema } from '../api/contract-me
 import { isAppError } from '../lib/errors.ts';
 import type { TicketEvent } from '../ticket/event.ts';
 import { isEnded } from '../ticket/status.ts';
-import type { ApiClient } from './client.ts';
+import type { ApiClient } from '../client/api-client.ts';
 import { connect, type ConnectionOptions } from './connect.ts';
 import { EXIT } from './failure.ts';
 import { toJsonText } from './json.ts';

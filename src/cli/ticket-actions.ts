@@ -1,6 +1,6 @@
 import type { TicketView } from '../api/contract.ts';
 import { toCell } from './table.ts';
-import type { ApiClient, NewTicket } from './client.ts';
+import type { ApiClient, NewTicket } from '../client/api-client.ts';
 import { connect, type ConnectionOptions } from './connect.ts';
 import { toJsonText } from './json.ts';
 import type { Terminal } from './terminal.ts';

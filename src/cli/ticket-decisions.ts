@@ -1,6 +1,6 @@
 import type { TicketView } from '../api/contract.ts';
 import { AppError } from '../lib/errors.ts';
-import type { ApiClient } from './client.ts';
+import type { ApiClient } from '../client/api-client.ts';
 import { connect, type ConnectionOptions } from './connect.ts';
 import { toCell } from './table.ts';
 import type { Terminal } from './terminal.ts';

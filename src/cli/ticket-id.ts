@@ -2,7 +2,7 @@ import type { TicketView } from '../api/contract.ts';
 import { findNearest } from '../lib/nearest.ts';
 import { AppError, isAppError } from '../lib/errors.ts';
 import { isTicketId } from '../lib/ids.ts';
-import type { ApiClient } from './client.ts';
+import type { ApiClient } from '../client/api-client.ts';
 
 /** The end of an id: its beginning is the time, which tickets of the same day share. */
 export function toShortId(id: string): string {

@@ -7,7 +7,7 @@ import type { Environment } from '../config/sources.ts';
 import { AppError } from '../lib/errors.ts';
 import { randomHex } from '../lib/ids.ts';
 import { packageDir } from '../lib/package.ts';
-import { createApiClient } from './client.ts';
+import { createApiClient } from '../client/api-client.ts';
 import { addServerOption, connect } from './connect.ts';
 import { untilStopped, type Host } from './host.ts';
 import type { Terminal } from './terminal.ts';

@@ -1,7 +1,7 @@
 import type { TicketView } from '../api/contract.ts';
 import type { TicketEvent } from '../ticket/event.ts';
 import { isEnded, type TicketStatus } from '../ticket/status.ts';
-import type { ApiClient } from './client.ts';
+import type { ApiClient } from '../client/api-client.ts';
 import { renderEvent } from './demo/render.ts';
 import { EXIT } from './failure.ts';
 import type { Terminal } from './terminal.ts';

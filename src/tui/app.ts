@@ -1,5 +1,5 @@
 import type { Clock } from '../lib/clock.ts';
-import type { TuiClient } from './client.ts';
+import type { ApiClient } from '../client/api-client.ts';
 import { createEffects } from './effects.ts';
 import { followServer } from './follow.ts';
 import { createState } from './initial.ts';
@@ -11,7 +11,7 @@ import { toAnsi } from './text/paint.ts';
 import { viewFrame } from './views/frame.ts';
 
 export interface TuiOptions {
-  client: TuiClient;
+  client: ApiClient;
   clock: Clock;
   terminal: Terminal;
   /** https://no-color.org */

@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { AppError } from '../lib/errors.ts';
-import type { TuiClient } from './client.ts';
+import type { ApiClient } from '../client/api-client.ts';
 import { createEffects } from './effects.ts';
 import type { Action, Effect, State } from './model.ts';
 import { reduce } from './state.ts';
 import { makeEvent, makePlan, makeState, makeTicket, makeWaiting, textOf } from './test-state.ts';
 
 /** A server that answers what the test gives it and remembers what it was asked. */
-function createRig(answers: Partial<TuiClient>, start: State = makeState()) {
+function createRig(answers: Partial<ApiClient>, start: State = makeState()) {
   const asked: string[] = [];
   let state = start;
   const client = new Proxy(answers, {
@@ -45,8 +45,8 @@ function createRig(answers: Partial<TuiClient>, start: State = makeState()) {
   };
 }
 
-function toClient(answers: Partial<TuiClient>): TuiClient {
-  return answers as TuiClient;
+function toClient(answers: Partial<ApiClient>): ApiClient {
+  return answers as ApiClient;
 }
 
 const waiting = makeWaiting();
@@ -123,7 +123,7 @@ describe('effects', () => {
   it('lists all pages, and asks only for the risks in sight, a missing plan included, each once', async () => {
     const tickets = Array.from({ length: 450 }, (_, index) => makeTicket(1_000 - index));
     const rig = createRig({
-      listTickets: ({ limit, cursor = '0' }) => {
+      listTickets: ({ limit = 50, cursor = '0' } = {}) => {
         const end = Number(cursor) + limit;
         return Promise.resolve({
           items: tickets.slice(Number(cursor), end),

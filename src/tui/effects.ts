@@ -1,10 +1,11 @@
-import type { PlanView, TicketView, TuiClient } from './client.ts';
+import type { PlanView, TicketView } from '../api/contract.ts';
+import type { ApiClient } from '../client/api-client.ts';
 import { toErrorText } from './error-text.ts';
 import { createLoaders } from './loaders.ts';
 import type { Action, Effect, State } from './model.ts';
 
 interface EffectDeps {
-  client: TuiClient;
+  client: ApiClient;
   signal: AbortSignal;
   dispatch: (action: Action) => void;
   getState: () => State;

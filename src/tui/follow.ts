@@ -1,10 +1,10 @@
 import type { Clock } from '../lib/clock.ts';
-import type { TuiClient } from './client.ts';
+import type { ApiClient } from '../client/api-client.ts';
 import { toErrorText } from './error-text.ts';
 import type { Action } from './model.ts';
 
 interface Following {
-  client: TuiClient;
+  client: ApiClient;
   clock: Clock;
   signal: AbortSignal;
   dispatch: (action: Action) => void;

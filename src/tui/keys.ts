@@ -1,4 +1,4 @@
-import type { TicketView } from './client.ts';
+import type { TicketView } from '../api/contract.ts';
 import { TICKET_TABS, type Action, type Effect, type Key, type Meaning, type State } from './model.ts';
 import { currentTicket } from './select.ts';
 import { EMPTY_EDIT } from './text/edit-line.ts';

@@ -1,12 +1,15 @@
 import { contextSchema, historySchema, servicesSchema } from '../api/contract-memory.ts';
 import { isAppError } from '../lib/errors.ts';
-import { toPlaceQuery, type MemoryService, type PlanView, type TicketEvent, type TuiClient } from './client.ts';
+import { toPlaceQuery, type MemoryService } from './memory-place.ts';
+import type { PlanView } from '../api/contract.ts';
+import type { TicketEvent } from '../ticket/event.ts';
+import type { ApiClient } from '../client/api-client.ts';
 import type { Action, State } from './model.ts';
 import { selectedIndex, shownTickets, windowTop } from './select.ts';
 import { FRAME_LINES } from './views/frame.ts';
 
 interface LoaderDeps {
-  client: TuiClient;
+  client: ApiClient;
   signal: AbortSignal;
   dispatch: (action: Action) => void;
   getState: () => State;

@@ -1,15 +1,7 @@
-import type {
-  AuditPage,
-  AuditVerdict,
-  ContextView,
-  HistoryView,
-  InfoView,
-  MemoryService,
-  PlanView,
-  ReadyView,
-  TicketEvent,
-  TicketView,
-} from './client.ts';
+import type { AuditPage, AuditVerdict, ReadyView } from '../client/api-client.ts';
+import type { ContextView, HistoryView, MemoryService } from './memory-place.ts';
+import type { InfoView, PlanView, TicketView } from '../api/contract.ts';
+import type { TicketEvent } from '../ticket/event.ts';
 import type { EditLine, EditStep } from './text/edit-line.ts';
 
 // Everything on the screen follows from one value of `State`; keys and answers of the server become `Action`s on it,

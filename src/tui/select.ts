@@ -1,4 +1,4 @@
-import type { TicketView } from './client.ts';
+import type { TicketView } from '../api/contract.ts';
 import type { State } from './model.ts';
 
 /** The tickets the filter leaves, newest first. Words are looked for in title, application, status, risk and id. */

@@ -1,4 +1,6 @@
-import type { MemoryService, TicketEvent, TicketView } from './client.ts';
+import type { MemoryService } from './memory-place.ts';
+import type { TicketEvent } from '../ticket/event.ts';
+import type { TicketView } from '../api/contract.ts';
 import type { Action, ServiceRow, State } from './model.ts';
 import { tellEvent } from './views/timeline.ts';
 

@@ -1,4 +1,5 @@
-import type { PlanView, TicketEvent, TicketView } from './client.ts';
+import type { PlanView, TicketView } from '../api/contract.ts';
+import type { TicketEvent } from '../ticket/event.ts';
 import { createState } from './initial.ts';
 import { toMeaning } from './keys.ts';
 import type { Action, Effect, Key, State } from './model.ts';

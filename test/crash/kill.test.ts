@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createApiClient } from '../../src/cli/client.ts';
+import { createApiClient } from '../../src/client/api-client.ts';
 import { createSystemClock } from '../../src/lib/clock.ts';
 import { silentLogger } from '../../src/lib/logger.ts';
 import { startEmbedded, type Embedded } from '../../src/sandbox/embedded.ts';

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createApiClient, type ApiClient } from '../../src/cli/client.ts';
+import { createApiClient, type ApiClient } from '../../src/client/api-client.ts';
 import { createSystemClock } from '../../src/lib/clock.ts';
 import { silentLogger } from '../../src/lib/logger.ts';
 import { startEmbedded, type Embedded } from '../../src/sandbox/embedded.ts';

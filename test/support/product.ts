@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TicketView } from '../../src/api/contract.ts';
 import { startApp, type App } from '../../src/app.ts';
-import { createApiClient, type ApiClient } from '../../src/cli/client.ts';
+import { createApiClient, type ApiClient } from '../../src/client/api-client.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { createSystemClock } from '../../src/lib/clock.ts';
 import { silentLogger } from '../../src/lib/logger.ts';

@@ -3,7 +3,7 @@ import { PassThrough, Writable } from 'node:stream';
 import { expect, it, onTestFinished } from 'vitest';
 import { createSystemClock } from '../../src/lib/clock.ts';
 import { runTui } from '../../src/tui/app.ts';
-import { createApiClient } from '../../src/cli/client.ts';
+import { createApiClient } from '../../src/client/api-client.ts';
 import { startProduct } from '../support/product.ts';
 
 /** A port that was free a moment ago: the server has to come back under the same address. */

@@ -9,7 +9,7 @@ import { createRedactor } from '../../lib/redact.ts';
 import { randomHex } from '../../lib/ids.ts';
 import { startEmbedded, type Embedded } from '../../sandbox/embedded.ts';
 import type { TicketEvent } from '../../ticket/event.ts';
-import { createApiClient, type ApiClient } from '../client.ts';
+import { createApiClient, type ApiClient } from '../../client/api-client.ts';
 import { processEnvironment } from '../../config/environment.ts';
 import { loadConfig } from '../../config/load.ts';
 import { packageDir } from '../../lib/package.ts';

@@ -1,4 +1,4 @@
-import type { TicketView } from '../client.ts';
+import type { TicketView } from '../../api/contract.ts';
 import type { State } from '../model.ts';
 import { selectedIndex, shownTickets, windowTop } from '../select.ts';
 import { column, highlight, line, span, type Line, type Span } from '../text/lines.ts';

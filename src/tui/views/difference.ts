@@ -1,5 +1,5 @@
 import { toRefLabel } from '../../manifest/object.ts';
-import type { PlanView } from '../client.ts';
+import type { PlanView } from '../../api/contract.ts';
 import { cleanLines } from '../text/cells.ts';
 import { line, span, type Line, type Tone } from '../text/lines.ts';
 

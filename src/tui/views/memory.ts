@@ -1,4 +1,4 @@
-import type { HistoryView } from '../client.ts';
+import type { HistoryView } from '../memory-place.ts';
 import type { OpenService, ServiceRow, State } from '../model.ts';
 import { clamp, windowTop } from '../select.ts';
 import { column, highlight, line, paragraph, span, type Line, type Tone } from '../text/lines.ts';

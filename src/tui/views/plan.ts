@@ -1,5 +1,6 @@
 import { toRefLabel } from '../../manifest/object.ts';
-import type { PlanView, TicketEvent } from '../client.ts';
+import type { PlanView } from '../../api/contract.ts';
+import type { TicketEvent } from '../../ticket/event.ts';
 import { line, paragraph, span, type Line, type Tone } from '../text/lines.ts';
 import { toHealthTone, toPercent, toRiskTone, toTime } from './words.ts';
 

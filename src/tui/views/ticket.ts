@@ -1,4 +1,4 @@
-import type { TicketView } from '../client.ts';
+import type { TicketView } from '../../api/contract.ts';
 import { TICKET_TABS, type OpenTicket, type State, type TicketTab } from '../model.ts';
 import { clamp, currentTicket } from '../select.ts';
 import { line, paragraph, span, spread, type Line, type Span } from '../text/lines.ts';

@@ -1,4 +1,4 @@
-import type { TicketEvent } from '../client.ts';
+import type { TicketEvent } from '../../ticket/event.ts';
 import { cleanLines } from '../text/cells.ts';
 import { paragraph, span, type Line, type Tone } from '../text/lines.ts';
 import { toShortHash, toStatusWord, toTime } from './words.ts';

@@ -1,4 +1,4 @@
-import type { TicketView } from '../client.ts';
+import type { TicketView } from '../../api/contract.ts';
 import type { Tone } from '../text/lines.ts';
 
 // Words and tones that more than one view uses. Glyphs are of one cell everywhere: no emoji.

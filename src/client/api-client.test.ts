@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { createApiClient } from './client.ts';
+import { createApiClient } from './api-client.ts';
 
 /** A server that does what it is told. */
 async function serve(answer: (request: IncomingMessage, response: ServerResponse) => void): Promise<string> {
