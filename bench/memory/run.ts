@@ -195,6 +195,7 @@ function showHistory(name: string, replay: HistoryRun, deploys: readonly ScoredD
   console.log(
     `  ${name}: ${deploys.length} deploys, ${failures} failed (${((100 * failures) / deploys.length).toFixed(2)} %)`,
   );
+  if (failures === 0) return;
   const show = (label: string, measure: (sample: readonly ScoredDeploy[]) => number) => {
     const { value, low, high } = bootstrap(deploys, measure);
     line(label, `${value.toFixed(3)} [${low.toFixed(3)}, ${high.toFixed(3)}]`);
