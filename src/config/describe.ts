@@ -1,5 +1,6 @@
 import { listSettings } from './keys.ts';
 import type { LoadedConfig } from './load.ts';
+import type { Setting } from './setting.ts';
 
 /** The effective configuration for people (`text`, an aligned table) and for programs (`json`); secrets are masked in both. */
 export function describeConfig(loaded: LoadedConfig): { text: string; json: LoadedConfig['provenance'] } {
@@ -20,9 +21,16 @@ export function toConfigReference(): string {
   return lines.map((cells) => `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`).join('\n');
 }
 
-function toSecrecy(sensitive: 'all' | 'url' | undefined): string {
-  if (sensitive === undefined) return '';
-  return sensitive === 'all' ? ' Never shown.' : ' Shown without the password in it.';
+function toSecrecy(sensitive: Setting<unknown>['sensitive']): string {
+  switch (sensitive) {
+    case 'all':
+      return ' Never shown.';
+    case 'url':
+      return ' Shown without the password in it.';
+    case 'fields':
+    case undefined:
+      return '';
+  }
 }
 
 function toCell(value: unknown): string {

@@ -1,5 +1,6 @@
 import convict from 'convict';
 import { AppError, toErrorMessage } from '../lib/errors.ts';
+import { listNamedVariables, readInstances, type ArgoInstanceSettings } from './instances.ts';
 import { isSetting, listSettings, type SettingEntry } from './keys.ts';
 import { listSecrets, maskValue } from './mask.ts';
 import { checkRules } from './rules.ts';
@@ -31,6 +32,8 @@ export interface LoadedConfig {
   provenance: Provenance[];
   /** Every secret value, for the redactor. */
   secrets: string[];
+  /** The Argo CDs to work with; none where the embedded sandbox takes their place. */
+  instances: ArgoInstanceSettings[];
 }
 
 /** One mistake in the configuration; the value is masked where it is a secret. */
@@ -50,11 +53,17 @@ export interface ConfigMistake {
 export function loadConfig(options: LoadOptions): LoadedConfig {
   const entries = listSettings();
   const sources = readSources(options);
-  const mistakes: ConfigMistake[] = sources.flatMap((source) =>
-    source.unknown.map(({ what, problem }) => ({ key: what, value: undefined, source: '', problem })),
-  );
   const sourceOf = (key: string) => sources.findLast((source) => source.values.has(key));
-  const originOf = (key: string) => sourceOf(key)?.nameOf(key) ?? 'default';
+  // A place within a value, such as `argocd.instances[0].name`, comes from where the value comes from.
+  const originOf = (place: string) => {
+    const [key = place] = place.split('[');
+    return sourceOf(key)?.nameOf(key) ?? 'default';
+  };
+  const named = listNamedVariables(sourceOf('argocd.instances')?.values.get('argocd.instances'));
+  const mistakes: ConfigMistake[] = sources
+    .flatMap((source) => source.unknown)
+    .filter(({ what }) => !named.some((variable) => what === `environment ${variable}`))
+    .map(({ what, problem }) => ({ key: what, value: undefined, source: '', problem }));
 
   const values = new Map<string, unknown>();
   for (const { key, setting } of entries) {
@@ -70,7 +79,8 @@ export function loadConfig(options: LoadOptions): LoadedConfig {
   if (mistakes.length > 0) throw toConfigError(mistakes);
 
   const config = toConfig(values);
-  for (const { key, problem } of checkRules(config))
+  const { instances, violations, secrets: read } = readInstances(config, options.env);
+  for (const { key, problem } of [...checkRules(config), ...violations])
     mistakes.push({ key, value: maskOf(entries, key, values.get(key)), source: originOf(key), problem });
   if (mistakes.length > 0) throw toConfigError(mistakes);
   const provenance = entries.map(({ key, variable, setting }) => ({
@@ -79,8 +89,8 @@ export function loadConfig(options: LoadOptions): LoadedConfig {
     value: maskValue(setting, values.get(key)),
     source: originOf(key),
   }));
-  const secrets = entries.flatMap(({ key, setting }) => listSecrets(setting, values.get(key)));
-  return { config, provenance, secrets: [...new Set(secrets)] };
+  const secrets = [...entries.flatMap(({ key, setting }) => listSecrets(setting, values.get(key))), ...read];
+  return { config, provenance, secrets: [...new Set(secrets)], instances };
 }
 
 /**

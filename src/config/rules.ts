@@ -47,15 +47,17 @@ function checkDatabase({ db }: Config): RuleViolation[] {
 
 function checkTargets({ git, argocd }: Config): RuleViolation[] {
   const violations: RuleViolation[] = [];
-  if (git.repoUrl !== null && argocd.server === null)
+  const named = argocd.server !== null ? 'argocd.server' : 'argocd.instances';
+  const hasArgo = argocd.server !== null || argocd.instances.length > 0;
+  if (git.repoUrl !== null && !hasArgo)
     violations.push({
       key: 'argocd.server',
       problem: 'must be set where git.repoUrl is; leave out both to work with the embedded sandbox',
     });
-  if (git.repoUrl === null && argocd.server !== null)
+  if (git.repoUrl === null && hasArgo)
     violations.push({
       key: 'git.repoUrl',
-      problem: 'must be set where argocd.server is; leave out both to work with the embedded sandbox',
+      problem: `must be set where ${named} is; leave out both to work with the embedded sandbox`,
     });
   if (argocd.username !== null && argocd.password === null)
     violations.push({ key: 'argocd.password', problem: 'must be set where argocd.username is' });

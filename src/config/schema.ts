@@ -1,17 +1,18 @@
 import { choice, choices, decimal, flag, integer, json, list, optionalDecimal, optionalText, text } from './setting.ts';
 import type { Setting } from './setting.ts';
+import { isDnsLabel, isGitRemote, isHttpUrl } from './text-kinds.ts';
 
 const SECOND_MS = 1_000;
 const MINUTE_MS = 60 * SECOND_MS;
 const DAY_SECONDS = 86_400;
 
 const httpUrl = {
-  test: (value: string) => isUrl(value, ['http:', 'https:']),
+  test: isHttpUrl,
   allowed: 'an http:// or https:// URL without a user in it',
 };
 const apiKey = { test: (value: string) => !/\s/.test(value), allowed: 'keys without white space' };
 const dnsLabel = {
-  test: (value: string) => /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(value),
+  test: isDnsLabel,
   allowed: 'Kubernetes namespace names',
 };
 const remote = {
@@ -64,17 +65,35 @@ export const SETTINGS = {
     authorEmail: text('E-mail address in commits.', 'tiphys@localhost'),
   },
   argocd: {
+    name: {
+      ...text('What tickets call the Argo CD of argocd.server.', 'default'),
+      allowed: 'lower case letters, digits and dashes, 63 at most',
+      isValid: (value: unknown) => typeof value === 'string' && isDnsLabel(value),
+    },
     server: optionalText('Address of the Argo CD API server. Not set: a sandbox is started.', {
       matches: httpUrl,
       sensitive: 'url',
     }),
+    cluster: optionalText(
+      'The name under which memory keeps what happens there. Not set: host and port of the server.',
+    ),
     token: optionalText('API token of an Argo CD account.', { sensitive: 'all' }),
+    tokenFile: optionalText('File with that token instead; read again when Argo CD refuses it.'),
     username: optionalText('Argo CD user to sign in as, where there is no token.'),
     password: optionalText('Password of that user.', { sensitive: 'all' }),
     caFile: optionalText('File with the certificate authority of the server, in PEM form.'),
     requestTimeoutMs: integer('Time for one request.', 30 * SECOND_MS, { min: 100, max: 10 * MINUTE_MS }),
     mayRequestSync: flag('May ask for a sync where an Application does not sync by itself.', true),
     mayTerminate: flag('May end an older sync operation that is stuck.', false),
+    instances: {
+      ...json<readonly Readonly<Record<string, unknown>>[]>(
+        'More Argo CD instances, each with name, server and where its token stands; see above.',
+        [],
+        'a list of instances',
+        (value) => Array.isArray(value) && value.every(isRecord),
+      ),
+      sensitive: 'fields',
+    },
   },
   llm: {
     provider: choice(
@@ -238,22 +257,6 @@ function isCosts(value: unknown): boolean {
 
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function isUrl(value: string, protocols: readonly string[]): boolean {
-  if (!URL.canParse(value)) return false;
-  const url = new URL(value);
-  return protocols.includes(url.protocol) && url.hostname !== '' && url.username === '' && url.password === '';
-}
-
-function isGitRemote(value: string): boolean {
-  // A leading dash would be read as an option; `ext::` and its like run programs.
-  if (value.startsWith('-') || value.includes('::') || /[\s\0]/.test(value)) return false;
-  if (!value.includes('://')) return true;
-  if (!URL.canParse(value)) return false;
-  const url = new URL(value);
-  const named = url.protocol === 'ssh:' ? url.password === '' : url.username === '' && url.password === '';
-  return named && ['https:', 'http:', 'ssh:', 'file:'].includes(url.protocol);
 }
 
 function isBranch(value: unknown): boolean {

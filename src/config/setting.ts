@@ -7,8 +7,8 @@ export interface Setting<T> {
   isValid(value: unknown): boolean;
   /** Reads the text of an environment variable; what cannot be read is returned as it is and then fails `isValid`. */
   parse(text: string): unknown;
-  /** `all` hides the value, `url` the password in it. */
-  sensitive?: 'all' | 'url';
+  /** `all` hides the value, `url` the password in it, `fields` what stands under names of secrets, where none should. */
+  sensitive?: 'all' | 'url' | 'fields';
 }
 
 type Sensitive = Pick<Setting<unknown>, 'sensitive'>;

@@ -8,6 +8,7 @@ const ERROR_CODES = {
   illegal_transition: { httpStatus: 409, retryable: false },
   stale_change: { httpStatus: 409, retryable: false },
   payload_too_large: { httpStatus: 413, retryable: false },
+  unknown_target: { httpStatus: 422, retryable: false },
   unsupported: { httpStatus: 422, retryable: false },
   config_invalid: { httpStatus: 500, retryable: false },
   git_unavailable: { httpStatus: 503, retryable: true },

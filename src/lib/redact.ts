@@ -35,18 +35,19 @@ export interface Redactor {
   deep(value: unknown): unknown;
 }
 
+/** One that can be told of secrets that become known later, such as a token that was rotated. */
+export interface LearningRedactor extends Redactor {
+  /** Masks this exact value too from now on. */
+  learn(secret: string): void;
+}
+
 /**
  * @param secrets exact values to mask wherever they appear, also base64-encoded; values shorter than 6 characters
  * are ignored, since masking them would mangle ordinary text.
  */
-export function createRedactor(secrets: readonly string[] = []): Redactor {
-  const exact = [...new Set(secrets.filter((secret) => secret.length >= 6))]
-    .flatMap((secret) => [
-      secret,
-      Buffer.from(secret).toString('base64').replace(/=+$/, ''),
-      encodeURIComponent(secret),
-    ])
-    .sort((a, b) => b.length - a.length);
+export function createRedactor(secrets: readonly string[] = []): LearningRedactor {
+  const known = new Set(secrets);
+  let exact = toExact(known);
   const text = (value: string): string => {
     let result = value;
     for (const secret of exact) result = result.replaceAll(secret, MASK);
@@ -67,5 +68,25 @@ export function createRedactor(secrets: readonly string[] = []): Redactor {
       }),
     );
   };
-  return { text, deep: (value) => deep(value) };
+  return {
+    text,
+    deep: (value) => deep(value),
+    learn: (secret) => {
+      if (known.has(secret)) return;
+      known.add(secret);
+      exact = toExact(known);
+    },
+  };
+}
+
+/** Every way the secrets are written, longest first. */
+function toExact(secrets: Iterable<string>): string[] {
+  return [...secrets]
+    .filter((secret) => secret.length >= 6)
+    .flatMap((secret) => [
+      secret,
+      Buffer.from(secret).toString('base64').replace(/=+$/, ''),
+      encodeURIComponent(secret),
+    ])
+    .sort((a, b) => b.length - a.length);
 }
