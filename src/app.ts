@@ -2,17 +2,17 @@ import { hostname } from 'node:os';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { dropModelTracing, processEnvironment } from './config/environment.ts';
+import type { ArgoInstanceSettings } from './config/instances.ts';
 import type { Config } from './config/schema.ts';
 import type { LoadedConfig } from './config/load.ts';
 import { createCheckpointer } from './agent/checkpointer.ts';
-import type { AgentDeps } from './agent/deps.ts';
+import type { GraphDeps } from './agent/deps.ts';
 import { createDraftCache } from './agent/draft.ts';
 import { createAgentGraph } from './agent/graph.ts';
+import type { InfoView } from './api/contract.ts';
 import { createServer } from './api/server.ts';
-import { createConfiguredArgo } from './argocd/configured.ts';
-import { createArgoClient, type ArgoClient } from './argocd/http.ts';
+import { createArgoInstances, type ArgoInstance, type ArgoInstances } from './argocd/instances.ts';
 import { createBudgets, type ObservationBudgets } from './argocd/observation.ts';
-import { openWatch } from './argocd/watch.ts';
 import { loadIsolation } from './cdk8s/isolation.ts';
 import { createSynth } from './cdk8s/synth.ts';
 import { migrate } from './database/migrate.ts';
@@ -37,7 +37,6 @@ import { toPolicyVersion } from './policy/evaluate.ts';
 import { parsePolicySettings } from './policy/settings.ts';
 import { toCredentials } from './repo/configured.ts';
 import { openInfraRepo, type InfraRepo } from './repo/infra-repo.ts';
-import { createRolloutProbe } from './rollout/probe.ts';
 import { createRunner } from './runner/runner.ts';
 import { startEmbedded, type Embedded } from './sandbox/embedded.ts';
 import { createJournal } from './ticket/event-store.ts';
@@ -91,22 +90,16 @@ async function assemble(loaded: LoadedConfig, closers: (() => Promise<void> | vo
   closers.push(async () => await db.close());
   await migrate(db);
 
-  const embedded = await startEmbeddedIfUnset(config, { clock, logger, token: embeddedToken });
+  const embedded = await startEmbeddedIfUnset(loaded, { clock, logger, token: embeddedToken });
   if (embedded !== undefined) closers.push(async () => await embedded.close());
   const repo = await openRepository(config, embedded, { clock, logger });
-  const argo =
-    embedded === undefined
-      ? createConfiguredArgo(config, { clock, logger })
-      : createArgoClient({
-          baseUrl: embedded.url,
-          token: embedded.token,
-          requestTimeoutMs: config.argocd.requestTimeoutMs,
-          clock,
-          logger,
-        });
-  closers.push(() => argo.close());
-  const watch = openWatch({ argo, clock, logger });
-  closers.push(async () => await watch.close());
+  const instances = createArgoInstances(embedded === undefined ? loaded.instances : [toEmbedded(config, embedded)], {
+    requestTimeoutMs: config.argocd.requestTimeoutMs,
+    // The stand-in acts on Rollouts, whether or not one is there yet.
+    rollouts: embedded === undefined ? config.rollouts.controller : 'installed',
+    ...{ clock, logger, redactor },
+  });
+  closers.push(async () => await instances.close());
 
   const synth = createSynth({
     isolation: await loadIsolation(),
@@ -135,18 +128,8 @@ async function assemble(loaded: LoadedConfig, closers: (() => Promise<void> | vo
     protectedKinds: config.policy.protectedKinds,
     protectedNamespaces: config.policy.protectedNamespaces,
   });
-  const rollouts = createRolloutProbe(
-    // The stand-in acts on Rollouts, whether or not one is there yet.
-    embedded === undefined ? config.rollouts.controller : 'installed',
-    async () =>
-      (await argo.listApplications()).flatMap((one) => [
-        ...one.status.resources.map(toResourceKind),
-        ...one.status.summary.images,
-      ]),
-    clock,
-  );
-  const cluster = embedded === undefined ? new URL(argo.baseUrl).host : 'sandbox';
-  const agent: AgentDeps = {
+  const parts = { repo, memory, redactor, clock, logger };
+  const agent: GraphDeps = {
     db,
     journal,
     clock,
@@ -156,15 +139,12 @@ async function assemble(loaded: LoadedConfig, closers: (() => Promise<void> | vo
     repo,
     synth,
     drafts: createDraftCache(32),
-    argo,
-    watch,
-    planner: pickPlanner(config, { repo, argo, memory, cluster, redactor, clock, logger }),
+    instances,
+    planners: new Map(instances.all.map((one) => [one.name, pickPlanner(config, { ...parts, ...one })])),
     memory,
-    rollouts,
     policy: { settings: policySettings, freezeWindows: parseFreezeWindows(config.policy.freezeWindows) },
     settings: {
       allowedGlobs: config.cdk8s.allowedGlobs,
-      cluster,
       occurrencesDir: join(config.data.dir, 'occurrences'),
       approvalTtlMs: config.agent.approvalTtlHours * 3_600_000,
       plannerAttempts: config.agent.plannerAttempts,
@@ -189,7 +169,11 @@ async function assemble(loaded: LoadedConfig, closers: (() => Promise<void> | vo
     pollMs: 1_000,
     maxClaims: 5,
   });
-  const tickets = createTicketService({ db, journal, clock, ids, changed: (ticket) => runner.changed(ticket) });
+  const tickets = createTicketService({
+    ...{ db, journal, clock, ids },
+    toInstance: (name) => (name === undefined ? instances.default : instances.get(name)).name,
+    changed: (ticket) => runner.changed(ticket),
+  });
   const mode = embedded === undefined ? 'configured' : 'embedded_sandbox';
   const warnings = [...synth.isolation.warnings];
   const server = await createServer(
@@ -201,7 +185,7 @@ async function assemble(loaded: LoadedConfig, closers: (() => Promise<void> | vo
       journal,
       tickets,
       memory,
-      cluster,
+      cluster: instances.default.cluster,
       occurrencesDir: join(config.data.dir, 'occurrences'),
       eventsEndpoint: toPlace(config.events.cdeventsEndpoint),
       info: {
@@ -211,12 +195,12 @@ async function assemble(loaded: LoadedConfig, closers: (() => Promise<void> | vo
         startedAt: toIsoTime(clock.now()),
         planner: config.llm.provider === 'offline' ? 'offline' : `openai:${config.llm.model ?? ''}`,
         repository: { url: repo.url, branch: repo.branch },
-        argocd: { url: argo.baseUrl },
+        argocd: toArgoInfo(instances),
         database: config.db.client,
         policyVersion: toPolicyVersion(policySettings),
         warnings,
       },
-      readiness: toReadiness({ db, repo, argo }),
+      readiness: toReadiness({ db, repo, instances }),
     },
     { apiKeys: config.server.apiKeys },
   );
@@ -232,7 +216,7 @@ async function assemble(loaded: LoadedConfig, closers: (() => Promise<void> | vo
     url,
     mode,
     repository: { url: repo.url, branch: repo.branch },
-    argocd: { url: argo.baseUrl, token: embedded?.token },
+    argocd: { url: instances.default.argo.baseUrl, token: embedded?.token },
     database: db.location,
     warnings,
   };
@@ -267,7 +251,7 @@ function toOutbox({ events }: Config, delivery: EventDelivery, clock: Clock): Ou
 
 function pickPlanner(
   { llm }: Config,
-  parts: Pick<AgentDeps, 'repo' | 'argo' | 'memory' | 'redactor' | 'clock' | 'logger'> & { cluster: string },
+  parts: Pick<GraphDeps, 'repo' | 'memory' | 'redactor' | 'clock' | 'logger'> & Pick<ArgoInstance, 'argo' | 'cluster'>,
 ): Planner {
   if (llm.provider === 'offline') return createOfflinePlanner();
   const { redactor, clock, logger } = parts;
@@ -304,17 +288,16 @@ function isGoneHere(owner: string): boolean {
   }
 }
 
-function toResourceKind({ group, kind }: { group: string; kind: string }): string {
-  return `${group}/${kind}`;
-}
-
 interface Basics {
   clock: Clock;
   logger: Logger;
 }
 
-async function startEmbeddedIfUnset(config: Config, basics: Basics & { token: string }): Promise<Embedded | undefined> {
-  if (config.git.repoUrl !== null && config.argocd.server !== null) return undefined;
+async function startEmbeddedIfUnset(
+  { config, instances }: LoadedConfig,
+  basics: Basics & { token: string },
+): Promise<Embedded | undefined> {
+  if (instances.length > 0) return undefined;
   return await startEmbedded({
     dir: join(config.data.dir, 'sandbox'),
     branch: config.git.branch,
@@ -322,6 +305,19 @@ async function startEmbeddedIfUnset(config: Config, basics: Basics & { token: st
     speed: config.sandbox.speed,
     ...basics,
   });
+}
+
+/** The stand-in as the one instance there is. */
+function toEmbedded({ argocd: { name } }: Config, { url, token }: Embedded): ArgoInstanceSettings {
+  const rest = { isDefault: true, cluster: 'sandbox', tokenFile: null, session: null, caFile: null };
+  return { name, server: url, token, ...rest };
+}
+
+function toArgoInfo(instances: ArgoInstances): InfoView['argocd'] {
+  return {
+    url: instances.default.argo.baseUrl,
+    instances: instances.all.map(({ name, argo, isDefault }) => ({ name, server: argo.baseUrl, default: isDefault })),
+  };
 }
 
 async function openRepository(config: Config, embedded: Embedded | undefined, basics: Basics): Promise<InfraRepo> {
@@ -360,15 +356,20 @@ function toBudgets({ observation }: Config): ObservationBudgets {
 function toReadiness(parts: {
   db: Database;
   repo: InfraRepo;
-  argo: ArgoClient;
+  instances: ArgoInstances;
 }): Record<string, () => Promise<string>> {
+  const { all } = parts.instances;
+  const argo = all.map(({ name, argo }) => [
+    all.length === 1 ? 'argocd' : `argocd ${name}`,
+    async () => `Argo CD ${(await argo.version()).Version}`,
+  ]);
   return {
     database: async () => {
       await parts.db.ping();
       return parts.db.location;
     },
     git: async () => `${parts.repo.branch} is at ${(await parts.repo.fetch()).slice(0, 9)}`,
-    argocd: async () => `Argo CD ${(await parts.argo.version()).Version}`,
+    ...Object.fromEntries(argo),
   };
 }
 

@@ -1,4 +1,5 @@
 import type { ArgoClient } from '../argocd/http.ts';
+import type { ArgoInstances } from '../argocd/instances.ts';
 import type { RolloutProbe } from '../rollout/probe.ts';
 import type { Synth } from '../cdk8s/synth.ts';
 import type { Database } from '../database/open.ts';
@@ -17,8 +18,19 @@ import type { TicketEventBody } from '../ticket/event.ts';
 import type { ObservationBudgets } from '../argocd/observation.ts';
 import type { Watch } from '../argocd/watch.ts';
 
-/** What the nodes work with; chosen in `app.ts`. */
-export interface AgentDeps {
+/** What the nodes of one ticket work with: what all tickets share, and the Argo CD instance of this one. */
+export interface AgentDeps extends Omit<GraphDeps, 'settings'> {
+  /** Name of the instance that `argo`, `watch`, `rollouts` and `planner` belong to. */
+  instance: string;
+  argo: ArgoClient;
+  watch: Pick<Watch, 'hints'>;
+  rollouts: RolloutProbe;
+  planner: Planner;
+  settings: AgentSettings;
+}
+
+/** What all tickets share; chosen in `app.ts`. */
+export interface GraphDeps {
   db: Database;
   journal: Journal;
   clock: Clock;
@@ -28,19 +40,18 @@ export interface AgentDeps {
   repo: InfraRepo;
   synth: Synth;
   drafts: DraftCache;
-  argo: ArgoClient;
-  watch: Pick<Watch, 'hints'>;
-  planner: Planner;
-  rollouts: RolloutProbe;
+  instances: ArgoInstances;
+  /** One for each instance, by its name. */
+  planners: ReadonlyMap<string, Planner>;
   memory: MemoryKeeper;
   policy: { settings: PolicySettings; freezeWindows: readonly FreezeWindow[] };
-  settings: AgentSettings;
+  settings: Omit<AgentSettings, 'cluster'>;
 }
 
 export interface AgentSettings {
   /** Files that free-form steps of a model may write. */
   allowedGlobs: readonly string[];
-  /** The name under which this Argo CD's cluster is remembered. */
+  /** The name under which the instance's cluster is remembered. */
   cluster: string;
   /** Folder of the files that tell of ended deploys. */
   occurrencesDir: string;

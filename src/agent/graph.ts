@@ -1,7 +1,7 @@
 import { END, START, StateGraph, type BaseCheckpointSaver } from '@langchain/langgraph';
 import type { RunnableConfig } from '@langchain/core/runnables';
 import { runApprover } from './approver.ts';
-import type { AgentDeps, RunContext } from './deps.ts';
+import type { AgentDeps, GraphDeps, RunContext } from './deps.ts';
 import { runExecutor } from './executor.ts';
 import { runObserver } from './observer.ts';
 import { runPlanner } from './planner.ts';
@@ -11,6 +11,7 @@ import { runResolver } from './resolver.ts';
 import { afterApprover, afterExecutor, afterPlanner, afterPusher, afterResolver, afterValidator } from './routes.ts';
 import { toRunContext } from './run-context.ts';
 import { AgentState, type AgentStateValue, type AgentUpdate } from './state.ts';
+import { toTicketDeps } from './ticket-deps.ts';
 import { runValidator } from './validator.ts';
 
 type Node = (deps: AgentDeps, state: AgentStateValue, context: RunContext) => Promise<AgentUpdate>;
@@ -28,11 +29,11 @@ export const NODES = {
 } as const;
 
 /** The agent: a ticket's way from words to a remembered outcome. Threads are named by ticket and attempt. */
-export function createAgentGraph(deps: AgentDeps, checkpointer: BaseCheckpointSaver) {
+export function createAgentGraph(deps: GraphDeps, checkpointer: BaseCheckpointSaver) {
   const node = (run: Node) => async (state: AgentStateValue, config: RunnableConfig) => {
     // LangGraph runs nodes back to back without giving way; requests and streams would wait for whole tickets.
     await new Promise<void>((resolve) => setImmediate(resolve));
-    return await run(deps, state, toRunContext(config));
+    return await run(await toTicketDeps(deps, state.ticketId), state, toRunContext(config));
   };
   return new StateGraph(AgentState)
     .addNode('planner', node(runPlanner))

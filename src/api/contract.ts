@@ -21,12 +21,17 @@ const line = (max: number) =>
 const prioritySchema = z.enum(PRIORITIES);
 const statusSchema = z.enum(TICKET_STATUSES);
 
+/** The name of an Argo CD instance alone, or what else narrows the ticket. */
+const givenTargetSchema = z.union([someWords(63), targetSchema]);
+const toTarget = (given: z.infer<typeof givenTargetSchema>) =>
+  typeof given === 'string' ? { instance: given } : given;
+
 export const createTicketSchema = z
   .strictObject({
     title: line(300),
     description: words(100_000).default(''),
     priority: prioritySchema.default('medium'),
-    target: targetSchema.default({}),
+    target: givenTargetSchema.default({}).transform(toTarget),
     /** False leaves the ticket a draft. */
     start: z.boolean().default(true),
   })
@@ -37,7 +42,7 @@ export const patchTicketSchema = z
     title: line(300).optional(),
     description: words(100_000).optional(),
     priority: prioritySchema.optional(),
-    target: targetSchema.optional(),
+    target: givenTargetSchema.transform(toTarget).optional(),
   })
   .meta({ id: 'PatchTicket' });
 
@@ -59,6 +64,7 @@ export const ticketSchema = z
     priority: prioritySchema,
     status: statusSchema,
     pausedFrom: statusSchema.nullable(),
+    /** `instance` is always there: the one the ticket is for. */
     target: targetSchema,
     attempt: z.number(),
     hold: holdSchema.nullable(),
@@ -90,6 +96,7 @@ export const listTicketsSchema = z.strictObject({
   status: csv(TICKET_STATUSES).optional().describe('comma-separated'),
   priority: csv(PRIORITIES).optional().describe('comma-separated'),
   application: words(253).optional(),
+  target: words(63).optional().describe('the Argo CD instance'),
   text: words(200).optional(),
   limit: z.coerce.number().int().min(1).max(200).default(50),
   cursor: z.string().max(200).optional(),
@@ -223,7 +230,11 @@ export const infoSchema = z
     startedAt: z.string(),
     planner: z.string(),
     repository: z.object({ url: z.string(), branch: z.string() }),
-    argocd: z.object({ url: z.string() }),
+    argocd: z.object({
+      /** Of the default instance. */
+      url: z.string(),
+      instances: z.array(z.object({ name: z.string(), server: z.string(), default: z.boolean() })),
+    }),
     database: z.string(),
     policyVersion: z.string(),
     warnings: z.array(z.string()),

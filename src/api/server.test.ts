@@ -115,6 +115,23 @@ describeOnDatabases('the API', (database) => {
       expect((await call('GET', `/api/tickets/${id}`)).json()).toEqual(created.json());
     });
 
+    it('name the Argo CD instance they are for, by name alone or among the rest, and are found by it', async () => {
+      const open = async (target: unknown) => await call('POST', '/api/tickets', { title: 'T', start: false, target });
+      const plain = (await open('east')).json<TicketView>();
+      const longer = (await open({ application: 'web', instance: 'east' })).json<TicketView>();
+      expect(plain.target).toEqual({ instance: 'east' });
+      expect(longer.target).toEqual({ application: 'web', instance: 'east' });
+      expect((await open({ application: 'web' })).json<TicketView>().target.instance).toBe('default');
+      const found = (await call('GET', '/api/tickets?target=east')).json<{ items: TicketView[] }>();
+      expect(found.items.map(({ id }) => id)).toEqual([longer.id, plain.id]);
+      const moved = await call('PATCH', `/api/tickets/${plain.id}`, { target: 'default' });
+      expect(moved.json<TicketView>().target).toEqual({ instance: 'default' });
+      expect(await problem('POST', '/api/tickets', { title: 'T', target: 'nowhere' })).toMatchObject({
+        status: 422,
+        code: 'unknown_target',
+      });
+    });
+
     it('can be written down first, changed, and started later', async () => {
       const body = {
         title: 'T',

@@ -36,7 +36,13 @@ export async function createTestApi(db: Database, options: Partial<ServerOptions
       startedAt: world.now(),
       planner: 'offline',
       repository: { url: 'file:///infra.git', branch: 'main' },
-      argocd: { url: 'http://127.0.0.1:8080' },
+      argocd: {
+        url: 'http://127.0.0.1:8080',
+        instances: [
+          { name: 'default', server: 'http://127.0.0.1:8080', default: true },
+          { name: 'east', server: 'http://127.0.0.1:8081', default: false },
+        ],
+      },
       database: db.dialect,
       policyVersion: 'p1',
       warnings: [],

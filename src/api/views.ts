@@ -5,7 +5,8 @@ import type { Ticket } from '../ticket/ticket.ts';
 import type { PlanView, TicketView } from './contract.ts';
 
 export function toTicketView(ticket: Ticket): TicketView {
-  return { ...ticket, actions: legalActions(ticket.status) };
+  const { instance, ...rest } = ticket;
+  return { ...rest, target: { ...ticket.target, instance }, actions: legalActions(ticket.status) };
 }
 
 export function toPlanView(plan: StoredPlan): PlanView {

@@ -1,23 +1,23 @@
-import type { Config } from '../config/schema.ts';
+import type { ArgoInstanceSettings } from '../config/instances.ts';
 import type { Clock } from '../lib/clock.ts';
-import { AppError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
+import type { LearningRedactor } from '../lib/redact.ts';
 import { createArgoClient, type ArgoClient } from './http.ts';
 
-/** The client of the Argo CD that the configuration names. Throws `config_invalid` where it names none. */
+/** The client of one configured Argo CD. */
 export function createConfiguredArgo(
-  { argocd }: Pick<Config, 'argocd'>,
-  basics: { clock: Clock; logger: Logger },
+  instance: Omit<ArgoInstanceSettings, 'name' | 'isDefault' | 'cluster'>,
+  basics: { requestTimeoutMs: number; clock: Clock; logger: Logger; redactor: LearningRedactor },
 ): ArgoClient {
-  if (argocd.server === null) throw new AppError('config_invalid', 'argocd.server is not set');
-  const { token, username, password, caFile } = argocd;
+  const { server, token, tokenFile, session, caFile } = instance;
+  const { redactor, ...rest } = basics;
   return createArgoClient({
-    baseUrl: argocd.server,
-    requestTimeoutMs: argocd.requestTimeoutMs,
+    baseUrl: server,
     ...(token === null ? {} : { token }),
-    ...(username === null || password === null ? {} : { session: { username, password } }),
+    ...(tokenFile === null ? {} : { tokenFile, learn: (secret) => redactor.learn(secret) }),
+    ...(session === null ? {} : { session }),
     ...(caFile === null ? {} : { caFile }),
     random: Math.random,
-    ...basics,
+    ...rest,
   });
 }

@@ -2,11 +2,12 @@ import { readFileSync } from 'node:fs';
 import type { Clock } from '../lib/clock.ts';
 import { AppError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
-import { createConnection } from './connection.ts';
-import { type ArgoSession, createSessionCredentials, createTokenCredentials } from './credentials.ts';
+import { createConnection, type Connection } from './connection.ts';
+import { type ArgoSession, type Credentials, createSessionCredentials, createTokenCredentials } from './credentials.ts';
 import { createReads, type ArgoReads } from './reads.ts';
 import { sessionSchema } from './schema.ts';
 import { createStreams, type ArgoStreams } from './streams.ts';
+import { createFileCredentials } from './token-file.ts';
 import type { TokenExpiry } from './token.ts';
 import { createTransport } from './transport.ts';
 import { createWrites, type ArgoWrites } from './writes.ts';
@@ -16,6 +17,10 @@ export interface ArgoClientOptions {
   baseUrl: string;
   /** An API token. Wins over `session`. */
   token?: string | undefined;
+  /** The file such a token stands in, where `token` is not given. */
+  tokenFile?: string | undefined;
+  /** Told of every token that is read from the file. */
+  learn?: ((token: string) => void) | undefined;
   session?: ArgoSession | undefined;
   /** A PEM certificate authority, or the file it is in. */
   ca?: string | undefined;
@@ -44,13 +49,7 @@ export function createArgoClient(options: ArgoClientOptions): ArgoClient {
   const transport = createTransport(options.baseUrl, options.ca ?? loadCa(options.caFile));
   const base = { transport, requestTimeoutMs: options.requestTimeoutMs, clock, logger, random: options.random };
   const anonymous = createConnection({ ...base, credentials: createTokenCredentials(undefined, clock, logger) });
-  const credentials =
-    options.token === undefined && options.session !== undefined
-      ? createSessionCredentials(options.session, clock, async (session) => {
-          const call = { what: 'log in', method: 'POST', path: '/api/v1/session', body: session } as const;
-          return (await anonymous.json(sessionSchema, call)).token;
-        })
-      : createTokenCredentials(options.token, clock, logger);
+  const credentials = pickCredentials(options, anonymous);
   const connection = createConnection({ ...base, credentials });
   return {
     baseUrl: transport.baseUrl,
@@ -60,6 +59,17 @@ export function createArgoClient(options: ArgoClientOptions): ArgoClient {
     tokenExpiry: () => credentials.expiry(),
     close: () => transport.close(),
   };
+}
+
+function pickCredentials(options: ArgoClientOptions, anonymous: Connection): Credentials {
+  const { token, tokenFile, session, clock, logger } = options;
+  if (token === undefined && tokenFile !== undefined)
+    return createFileCredentials(tokenFile, { clock, logger, learn: options.learn ?? (() => undefined) });
+  if (token !== undefined || session === undefined) return createTokenCredentials(token, clock, logger);
+  return createSessionCredentials(session, clock, async (given) => {
+    const call = { what: 'log in', method: 'POST', path: '/api/v1/session', body: given } as const;
+    return (await anonymous.json(sessionSchema, call)).token;
+  });
 }
 
 function loadCa(file: string | undefined): string | undefined {

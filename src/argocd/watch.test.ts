@@ -41,6 +41,7 @@ async function setUp() {
   const clock = createManualClock();
   const { argo, connections } = createStreams();
   const watch = openWatch({ argo, clock, logger: silentLogger, random: () => 1 });
+  watch.hints();
   await idle();
   return { clock, connections, watch, never: new AbortController().signal };
 }
@@ -108,6 +109,27 @@ describe('a wait for hints', () => {
 });
 
 describe('the stream', () => {
+  it('is opened when somebody first asks for hints, and only once', async () => {
+    const { argo, connections } = createStreams();
+    const watch = openWatch({ argo, clock: createManualClock(), logger: silentLogger });
+    await idle();
+    expect(connections.length).toBe(0);
+    watch.hints();
+    watch.hints();
+    await idle();
+    expect(connections.length).toBe(1);
+    await watch.close();
+  });
+
+  it('is not opened any more once it is closed', async () => {
+    const { argo, connections } = createStreams();
+    const watch = openWatch({ argo, clock: createManualClock(), logger: silentLogger });
+    await watch.close();
+    watch.hints();
+    await idle();
+    expect(connections.length).toBe(0);
+  });
+
   it('is taken up again, and what changed in the gap wakes while the rest does not', async () => {
     const { clock, connections, watch, never } = await setUp();
     await connections[0]?.push(toHint('web', '1'));

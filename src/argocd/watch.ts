@@ -12,7 +12,7 @@ export interface HintSource {
 }
 
 export interface Watch {
-  /** For one observation; remembers what happened between its waits. */
+  /** For one observation; remembers what happened between its waits. The first one opens the stream. */
   hints(): HintSource;
   /** Whether the stream is delivering. */
   isConnected(): boolean;
@@ -37,7 +37,7 @@ interface Changes {
 }
 
 /**
- * One stream per Argo CD instance for all observations. Each connection begins with every application as it is, which is the
+ * One stream per Argo CD instance for all observations, opened when the first of them begins. Each connection begins with every application as it is, which is the
  * re-list after a gap: whatever changed meanwhile shows by its resource version, and nothing else wakes anybody.
  */
 export function openWatch(deps: WatchDeps): Watch {
@@ -81,10 +81,13 @@ export function openWatch(deps: WatchDeps): Watch {
       await clock.sleep(Math.round(ceiling * (0.5 + (deps.random?.() ?? 1) / 2)), stop.signal).catch(() => undefined);
     }
   };
-  const running = run();
+  let running: Promise<void> | undefined;
 
   return {
-    hints: () => createHints(changes, waiters, clock),
+    hints: () => {
+      if (!stop.signal.aborted) running ??= run();
+      return createHints(changes, waiters, clock);
+    },
     isConnected: () => connected,
     close: async () => {
       stop.abort();

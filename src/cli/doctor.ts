@@ -51,7 +51,7 @@ async function* listChecks(terminal: Terminal, options: ConnectionOptions): Asyn
   yield await attempt('data folder', checkDataFolder(config));
   yield await attempt('database', checkDatabase(config));
   for await (const check of checkRepository(config, env)) yield toClean(check, redactor);
-  for await (const check of checkArgo(config)) yield toClean(check, redactor);
+  for await (const check of checkArgo(loaded, redactor)) yield toClean(check, redactor);
   yield await attempt('model', checkModel(config));
   yield await attempt('server', checkServer(terminal, options));
 }

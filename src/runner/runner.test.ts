@@ -72,7 +72,11 @@ describeOnDatabases('the runner', (database) => {
         ...options,
       });
       started.push(runner);
-      const tickets: TicketService = createTicketService({ db, journal, clock, ids, changed: runner.changed });
+      const toInstance = (name = 'default') => name;
+      const tickets: TicketService = createTicketService({
+        ...{ db, journal, clock, ids, toInstance },
+        changed: runner.changed,
+      });
       runner.start();
       return { runner, tickets };
     };

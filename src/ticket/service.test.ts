@@ -109,6 +109,17 @@ describeOnDatabases('the ticket service', (database) => {
       ]);
     });
 
+    it('is for the instance its target names, and for the default one where it names none', async () => {
+      const world = createWorld();
+      const named = await world.create({ target: { instance: 'east' } });
+      expect([named.instance, (await world.create()).instance]).toEqual(['east', 'default']);
+      expect((await world.tickets.get(named.id)).instance).toBe('east');
+      expect(await caught(world.create({ target: { instance: 'nowhere' } }))).toMatchObject({
+        code: 'unknown_target',
+        httpStatus: 422,
+      });
+    });
+
     it('takes back ticket and events where what belongs to the same moment fails', async () => {
       const world = createWorld();
       let id = '';
@@ -355,6 +366,21 @@ describeOnDatabases('the ticket service', (database) => {
         type: 'note',
         data: { text: 'edited: priority, target' },
       });
+    });
+
+    it('changes the instance of what has not begun, and of nothing that goes on where it stopped', async () => {
+      const world = createWorld();
+      const east = { target: { instance: 'east' } };
+      const draft = await world.create();
+      expect(draft.instance).toBe('default');
+      expect(await world.tickets.edit(draft.id, east, PERSON)).toMatchObject({ instance: 'east', ...east });
+      const kept = await world.tickets.edit(draft.id, { target: { application: 'web' } }, PERSON);
+      expect([kept.instance, (await world.tickets.get(draft.id)).instance]).toEqual(['east', 'east']);
+      const failed = await world.place('failed');
+      expect((await world.tickets.edit(failed.id, east, PERSON)).instance).toBe('east');
+      const errored = await world.place('errored');
+      expect(await caught(world.tickets.edit(errored.id, east, PERSON))).toMatchObject({ code: 'conflict' });
+      expect((await world.tickets.get(errored.id)).instance).toBe('default');
     });
 
     it('moves the ticket in the queue with its priority', async () => {

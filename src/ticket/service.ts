@@ -49,6 +49,8 @@ interface TicketServiceDeps {
   journal: Journal;
   clock: Clock;
   ids: IdSource;
+  /** The Argo CD instance a target means; throws `unknown_target` where none is called so. */
+  toInstance: (name: string | undefined) => string;
   /** Told after every change: the runner looks for work, or stops work that is no longer wanted. */
   changed: (ticket: Ticket) => void;
 }
@@ -103,6 +105,7 @@ export function createTicketService(deps: TicketServiceDeps): TicketService {
 
   return {
     create: async (input, actor, also) => {
+      const instance = deps.toInstance(input.target.instance);
       const at = toIsoTime(deps.clock.now());
       const draft: Ticket = {
         id: deps.ids.ticketId(),
@@ -112,6 +115,7 @@ export function createTicketService(deps: TicketServiceDeps): TicketService {
         status: 'draft',
         pausedFrom: null,
         target: input.target,
+        instance,
         attempt: 1,
         hold: null,
         ending: null,
@@ -144,9 +148,8 @@ export function createTicketService(deps: TicketServiceDeps): TicketService {
     },
     edit: async (id, patch, actor) =>
       await act(id, 'edit', async (trx, ticket, at) => {
-        // Before it is planned, the ticket is about what its target names.
-        const named = patch.target?.application ?? (ticket.status === 'draft' ? null : ticket.application);
-        const change = patch.target === undefined ? patch : { ...patch, application: named };
+        const change =
+          patch.target === undefined ? patch : { ...patch, ...toRetargeted(ticket, patch.target, deps.toInstance) };
         await updateTicket(trx, id, change, at);
         await journal.append(trx, id, actor, [
           { type: 'note', data: { node: 'ticket', text: `edited: ${Object.keys(patch).join(', ') || 'nothing'}` } },
@@ -239,6 +242,23 @@ export function createTicketService(deps: TicketServiceDeps): TicketService {
         return { ...retried, to: 'planning', attempt: ticket.attempt + 1 };
       }),
   };
+}
+
+/** What follows from another target. */
+function toRetargeted(
+  ticket: Ticket,
+  target: Target,
+  toInstance: TicketServiceDeps['toInstance'],
+): Pick<Ticket, 'application' | 'instance'> {
+  // Before it is planned, the ticket is about what its target names.
+  const application = target.application ?? (ticket.status === 'draft' ? null : ticket.application);
+  const instance = target.instance === undefined ? ticket.instance : toInstance(target.instance);
+  // An errored ticket goes on where it stopped, perhaps with a change that is out already: elsewhere nobody watches for it.
+  if (ticket.status === 'errored' && instance !== ticket.instance)
+    throw new AppError('conflict', `this ticket's work has begun on ${ticket.instance} and goes on there`, {
+      hint: `Cancel it and open another one for ${instance}.`,
+    });
+  return { application, instance };
 }
 
 function toWorkStatus(status: TicketStatus | null): TicketStatus {

@@ -1,5 +1,6 @@
 import { inTransaction } from '../database/transaction.ts';
 import type { Database } from '../database/open.ts';
+import { AppError } from '../lib/errors.ts';
 import { createManualClock, toIsoTime } from '../lib/clock.ts';
 import { createIdSource, sha256Hex, type ChangeHash } from '../lib/ids.ts';
 import { createRedactor } from '../lib/redact.ts';
@@ -15,6 +16,9 @@ export const SECRET = 'hunter2-hunter2';
 export const HOUR_MS = 3_600_000;
 export const PERSON = 'person:ann';
 
+/** The Argo CDs of the test world. */
+const INSTANCES = ['default', 'east'];
+
 const START_MS = Date.UTC(2026, 0, 1);
 
 /** The ticket service and its stores over a database, with a clock that stands still. */
@@ -23,7 +27,12 @@ export function createTicketWorld(db: Database) {
   const journal = createJournal({ clock, redactor: createRedactor([SECRET]) });
   const ids = createIdSource(() => clock.now());
   const changes: Ticket[] = [];
-  const tickets = createTicketService({ db, journal, clock, ids, changed: (ticket) => void changes.push(ticket) });
+  const toInstance = (name = 'default') => {
+    if (INSTANCES.includes(name)) return name;
+    throw new AppError('unknown_target', `there is no Argo CD instance ${name}`);
+  };
+  const changed = (ticket: Ticket) => void changes.push(ticket);
+  const tickets = createTicketService({ db, journal, clock, ids, toInstance, changed });
   const now = () => toIsoTime(clock.now());
 
   const create = async (input: Partial<NewTicket> = {}) =>

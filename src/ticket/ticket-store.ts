@@ -13,6 +13,7 @@ export interface TicketRow {
   status: string;
   status_before_pause: string | null;
   target_json: unknown;
+  instance: string;
   outcome_json: unknown;
   hold_json: unknown;
   reason: string | null;
@@ -29,6 +30,8 @@ export interface TicketFilter {
   status?: readonly TicketStatus[];
   priority?: readonly Priority[];
   application?: string;
+  /** The Argo CD instance. */
+  instance?: string;
   /** Matched anywhere in title or description, letter case ignored. */
   text?: string;
 }
@@ -42,6 +45,7 @@ function toTicket(row: TicketRow): Ticket {
     status: toStatus(row.status),
     pausedFrom: row.status_before_pause === null ? null : toStatus(row.status_before_pause),
     target: targetSchema.parse(fromJson(row.target_json) ?? {}),
+    instance: row.instance,
     attempt: Number(row.attempt),
     hold: holdSchema.nullable().parse(fromJson(row.hold_json)),
     ending: endingSchema.nullable().parse(fromJson(row.outcome_json)),
@@ -83,6 +87,7 @@ export async function insertTicket(trx: Knex, ticket: Ticket): Promise<void> {
     status: ticket.status,
     status_before_pause: ticket.pausedFrom,
     target_json: JSON.stringify(ticket.target),
+    instance: ticket.instance,
     hold_json: ticket.hold === null ? null : JSON.stringify(ticket.hold),
     outcome_json: ticket.ending === null ? null : JSON.stringify(ticket.ending),
     reason: toText(ticket.reason),
@@ -122,6 +127,7 @@ type TicketPatch = Partial<
     | 'status'
     | 'pausedFrom'
     | 'target'
+    | 'instance'
     | 'attempt'
     | 'hold'
     | 'ending'
@@ -154,6 +160,7 @@ export async function updateTicket(
   if (patch.status !== undefined) columns['status'] = patch.status;
   if (patch.pausedFrom !== undefined) columns['status_before_pause'] = patch.pausedFrom;
   if (patch.target !== undefined) columns['target_json'] = JSON.stringify(patch.target);
+  if (patch.instance !== undefined) columns['instance'] = patch.instance;
   if (patch.attempt !== undefined) columns['attempt'] = patch.attempt;
   if (patch.hold !== undefined) columns['hold_json'] = json(patch.hold);
   if (patch.ending !== undefined) columns['outcome_json'] = json(patch.ending);
@@ -179,6 +186,7 @@ export async function listTickets(
   if (filter.status !== undefined) void query.whereIn('status', filter.status);
   if (filter.priority !== undefined) void query.whereIn('priority', filter.priority);
   if (filter.application !== undefined) void query.where('application', filter.application);
+  if (filter.instance !== undefined) void query.where('instance', filter.instance);
   if (filter.text !== undefined) {
     whereContains(query, ['title', 'description'], filter.text);
   }

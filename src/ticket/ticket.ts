@@ -9,8 +9,8 @@ export type Priority = (typeof PRIORITIES)[number];
 export const targetSchema = z.strictObject({
   application: z.string().min(1).max(253).optional(),
   environment: z.string().min(1).max(63).optional(),
-  /** The Argo CD instance; there is one, called `default`. */
-  instance: z.literal('default').optional(),
+  /** The Argo CD instance, by its configured name; the default one where it is left out. */
+  instance: z.string().min(1).max(63).optional(),
 });
 export type Target = z.infer<typeof targetSchema>;
 
@@ -57,6 +57,8 @@ export interface Ticket {
   /** Where `resume` of a paused ticket, or `retry` of an errored one, leads; null otherwise. */
   pausedFrom: TicketStatus | null;
   target: Target;
+  /** The Argo CD instance it is for. `target` names it too where the requester did. */
+  instance: string;
   /** 1 for the first run; `retry` adds one. */
   attempt: number;
   hold: Hold | null;

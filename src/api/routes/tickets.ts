@@ -60,7 +60,7 @@ export function addTicketRoutes(server: FastifyInstance, deps: RouteDeps): void 
       },
     },
     async ({ query }) => {
-      const { limit, cursor, status, priority, application, text } = query;
+      const { limit, cursor, status, priority, application, target, text } = query;
       const before = cursor === undefined ? undefined : parseCursor(cursor);
       if (cursor !== undefined && before === undefined) {
         throw new AppError('invalid_input', 'cursor is not one this server gave', {
@@ -71,6 +71,7 @@ export function addTicketRoutes(server: FastifyInstance, deps: RouteDeps): void 
         ...(status === undefined ? {} : { status }),
         ...(priority === undefined ? {} : { priority }),
         ...(application === undefined ? {} : { application }),
+        ...(target === undefined ? {} : { instance: target }),
         ...(text === undefined ? {} : { text }),
       };
       // One more than asked for tells whether there is another page.

@@ -7,11 +7,14 @@ import type { ArgoClient } from '../../argocd/http.ts';
 import { initRepository } from '../../cdk8s/init.ts';
 import { loadIsolation } from '../../cdk8s/isolation.ts';
 import { createSynth } from '../../cdk8s/synth.ts';
+import type { ArgoInstanceSettings } from '../../config/instances.ts';
+import type { LoadedConfig } from '../../config/load.ts';
 import type { Config } from '../../config/schema.ts';
 import { toCredentials } from '../../repo/configured.ts';
 import type { Environment } from '../../config/sources.ts';
 import { createSystemClock } from '../../lib/clock.ts';
 import { silentLogger } from '../../lib/logger.ts';
+import type { LearningRedactor } from '../../lib/redact.ts';
 import { createGit } from '../../repo/git.ts';
 import { openInfraRepo } from '../../repo/infra-repo.ts';
 import { parseRepoUrl } from '../../repo/repo-url.ts';
@@ -27,10 +30,8 @@ export async function* checkRepository(config: Config, env: Environment): AsyncG
   const { repoUrl, branch, authorName, authorEmail } = config.git;
   const dir = await mkdtemp(join(tmpdir(), 'tiphys-doctor-'));
   try {
-    if (repoUrl === null || config.argocd.server === null) {
-      yield repoUrl === null && config.argocd.server === null
-        ? skipped('repository', SANDBOX)
-        : warning('repository', SANDBOX, 'Set TIPHYS_GIT_REPO_URL and TIPHYS_ARGOCD_SERVER together.');
+    if (repoUrl === null) {
+      yield skipped('repository', SANDBOX);
       const example = join(dir, 'example');
       await initRepository(example, { force: false });
       yield await checkRendering(config, 'the example repository', example);
@@ -114,16 +115,25 @@ const WEAK = {
 const MAX_ASKED = 20;
 
 /** Argo CD: reachable, signed in, and with the rights that watching and syncing need, asked of Argo CD itself. */
-export async function* checkArgo(config: Config): AsyncGenerator<Check> {
-  if (config.argocd.server === null || config.git.repoUrl === null) {
-    yield config.argocd.server === null && config.git.repoUrl === null
-      ? skipped('Argo CD', SANDBOX)
-      : warning('Argo CD', SANDBOX, 'Set TIPHYS_GIT_REPO_URL and TIPHYS_ARGOCD_SERVER together.');
-    return;
-  }
+export async function* checkArgo(
+  { config, instances }: LoadedConfig,
+  redactor: LearningRedactor,
+): AsyncGenerator<Check> {
+  if (instances.length === 0) yield skipped('Argo CD', SANDBOX);
+  for (const instance of instances) yield* checkInstance(config, instance, redactor);
+}
+
+async function* checkInstance(
+  config: Config,
+  instance: ArgoInstanceSettings,
+  redactor: LearningRedactor,
+): AsyncGenerator<Check> {
   let argo: ArgoClient | undefined;
   try {
-    argo = createConfiguredArgo(config, { clock: createSystemClock(), logger: silentLogger });
+    argo = createConfiguredArgo(instance, {
+      requestTimeoutMs: config.argocd.requestTimeoutMs,
+      ...{ clock: createSystemClock(), logger: silentLogger, redactor },
+    });
     yield ok('Argo CD', `${argo.baseUrl} is Argo CD ${(await argo.version()).Version}`);
     const account = await checkAccount(argo);
     yield account;
