@@ -2,7 +2,7 @@ import { CANARY_RESIDUAL, COST_REGIMES } from '../../src/memory/scoring.ts';
 import { addEnded, createCoDeploys, testIfDue, testPairs } from '../../src/memory/co-deploy.ts';
 import type { DeployFact } from '../../src/memory/facts.ts';
 import { createDeployMemory } from '../../src/memory/memory.ts';
-import { beginDeploy, createTimeline, endDeploy, servicesBeside } from '../../src/memory/timeline.ts';
+import { addService, beginDeploy, createTimeline, endDeploy, servicesBeside } from '../../src/memory/timeline.ts';
 import { createPeers } from './peers.ts';
 import { createRandom } from './random.ts';
 import type { World, WorldDeploy } from './worlds.ts';
@@ -43,7 +43,7 @@ function claimEdges(deploys: readonly WorldDeploy[]): { claimed: Set<string>; ew
     if (deploy === undefined) continue;
     if (!end) {
       testIfDue(pairs, line, atMs);
-      rows[index] = beginDeploy(line, String(deploy.service), atMs);
+      rows[index] = beginDeploy(line, addService(line, String(deploy.service)), atMs);
       continue;
     }
     const row = rows[index] ?? 0;

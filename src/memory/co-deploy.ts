@@ -69,10 +69,9 @@ export function addEnded(pairs: CoDeploys, line: Timeline, row: number, failed: 
 }
 
 /** What is claimed about a service, with the counts of this moment. Changes nothing. */
-export function claimsOf(pairs: CoDeploys, line: Timeline, service: string): ConfirmedPattern[] {
-  const own = line.ids.get(service);
-  const claimed = own === undefined ? undefined : pairs.patterns.get(own);
-  if (own === undefined || claimed === undefined || claimed.length === 0) return [];
+export function claimsOf(pairs: CoDeploys, line: Timeline, own: number): ConfirmedPattern[] {
+  const claimed = pairs.patterns.get(own);
+  if (claimed === undefined || claimed.length === 0) return [];
   const cases = toCases(line, own);
   const kept = claimed.map((pattern) => line.ids.get(pattern.with) ?? -1);
   return kept.map((other) => toPattern(line, cases, other, kept)).filter((pattern) => pattern !== undefined);
@@ -97,9 +96,8 @@ export interface Company {
 const SUSPECTED = 0.05;
 
 /** Who is under way at a time that this service may fail beside: what is claimed counts by its counts, the rest by suspicion. */
-export function companyOf(pairs: CoDeploys, line: Timeline, service: string, atMs: number): Company {
+export function companyOf(pairs: CoDeploys, line: Timeline, own: number | undefined, atMs: number): Company {
   const company: Company = { beside: 0, patterns: [], suspected: [] };
-  const own = line.ids.get(service);
   if (own === undefined || !pairs.suspicions.has(own)) return company;
   const underWay = new Set<number>();
   servicesUnderWay(line, atMs, own, underWay);

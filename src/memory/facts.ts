@@ -63,6 +63,11 @@ export function toScopeKey(scope: Scope): string {
   return `${scope.cluster}/${scope.environment}/${scope.namespace}/${scope.service}`;
 }
 
+/** Equal for scopes of one environment, which learns from itself alone. */
+export function toEnvironmentKey(scope: { cluster: string; environment: string }): string {
+  return `${scope.cluster}/${scope.environment}`;
+}
+
 /** As a person would write it: `web in production`. */
 export function toScopeLabel(scope: Scope): string {
   return `${scope.service} in ${scope.environment}`;

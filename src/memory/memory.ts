@@ -2,7 +2,6 @@ import { AppError } from '../lib/errors.ts';
 import type { MemoryContext } from './context.ts';
 import { toMemoryContext } from './context.ts';
 import type { DeployFact, DeployRecord, OutcomeFact, Scope } from './facts.ts';
-import { toScopeKey } from './facts.ts';
 import type { MemoryGraph } from './graph.ts';
 import { toMemoryGraph } from './graph.ts';
 import { createProjection } from './projection.ts';
@@ -108,10 +107,10 @@ export function createDeployMemory(options: MemoryOptions = {}): DeployMemory {
         ...(input.freeze === undefined ? {} : { freeze: input.freeze }),
         ...(input.override === undefined ? {} : { override: input.override }),
       });
-      return toMemoryContext(risk, choice, projection.patterns(scope), projection.find(toScopeKey(scope)));
+      return toMemoryContext(risk, choice, projection.patterns(scope), projection.find(scope));
     },
     history: (scope, limit) =>
-      (projection.find(toScopeKey(scope))?.recent ?? [])
+      (projection.find(scope)?.recent ?? [])
         .slice(-Math.max(0, limit) || Number.POSITIVE_INFINITY)
         .reverse()
         .map((record) => ({ ...record })),

@@ -43,10 +43,12 @@ export interface Case {
 
 /** The newest ended deploys of a service as cases to compare. */
 export function toCases(line: Timeline, own: number): Case[] {
-  const rows = (line.rows[own] ?? []).slice(-MAX_CASES);
-  const firstMs = line.startMs[line.rows[own]?.[0] ?? 0] ?? 0;
+  const rows: number[] = [];
+  for (let row = line.newest[own] ?? -1; row >= 0 && rows.length < MAX_CASES; row = line.before[row] ?? -1)
+    rows.push(row);
+  const firstMs = line.firstMs[own] ?? 0;
   const cases: Case[] = [];
-  for (const row of rows) {
+  for (const row of rows.reverse()) {
     const failed = rowFailed(line, row);
     if (failed === undefined) continue;
     const beside = new Set<number>();

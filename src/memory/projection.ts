@@ -7,18 +7,19 @@ import type { EnvironmentModel, Forecast } from './estimator.ts';
 import { createEnvironmentModel, forecast, learnForecast } from './estimator.ts';
 import { toSignals } from './explain.ts';
 import type { DeployFact, DeployRecord, OutcomeFact, Scope } from './facts.ts';
-import { isFailure, toScopeKey } from './facts.ts';
+import { isFailure, toEnvironmentKey } from './facts.ts';
 import type { Observation } from './features.ts';
 import type { IncidentWatch } from './incident.ts';
 import { createIncidentWatch, hearOutcome, incidentAt } from './incident.ts';
 import type { RiskInput, RiskSignal } from './risk.ts';
 import type { ServiceState } from './service-state.ts';
-import { addEnd, addStart, createServiceState } from './service-state.ts';
+import { createScopeIndex, findScope } from './scope-index.ts';
+import { addEnd, addStart, createServiceState, toAnywhereKey } from './service-state.ts';
 import { hearPair } from './suspicion.ts';
 import type { Timeline } from './timeline.ts';
-import { beginDeploy, createTimeline, endDeploy } from './timeline.ts';
+import { addService, beginDeploy, createTimeline, endDeploy } from './timeline.ts';
 import type { EnvironmentOrder } from './versions.ts';
-import { addVersion, addVersionFailure, createEnvironmentOrder, environmentKey, viewVersion } from './versions.ts';
+import { addVersion, addVersionFailure, createEnvironmentOrder, viewVersion } from './versions.ts';
 import type { EventWindow } from './window.ts';
 import { addToWindow, advanceWindow, countEntries, countOthers, createWindow } from './window.ts';
 
@@ -27,6 +28,8 @@ const DAY_MS = 24 * HOUR_MS;
 
 /** One environment: what was learned, and who failed lately. */
 interface Environment {
+  /** `toEnvironmentKey` of its scopes. */
+  key: string;
   model: EnvironmentModel;
   hour: EventWindow;
   /** Everything that ended within the hour, well or not. */
@@ -49,7 +52,8 @@ interface OpenDeploy {
 
 /** All that is remembered; plain data, so that it can be written down and read back. */
 export interface ProjectionState {
-  services: Map<string, ServiceState>;
+  /** In the order of their first deploys. */
+  services: ServiceState[];
   environments: Map<string, Environment>;
   /** Failures anywhere within the hour, by environment and service. */
   everywhere: EventWindow;
@@ -65,9 +69,9 @@ export interface Projection {
   /** All of it as bytes of this version of the program; a shortcut for start-up, never the record. */
   snapshot(): Uint8Array;
   isOpen(deployId: string): boolean;
-  find(scopeKey: string): ServiceState | undefined;
-  states(): IterableIterator<ServiceState>;
-  /** What is claimed about deploying beside other services, by `toPlaceKey`. */
+  find(scope: Scope): ServiceState | undefined;
+  states(): readonly ServiceState[];
+  /** What is claimed about deploying beside other services. */
   patterns(scope: Scope): ConfirmedPattern[];
 }
 
@@ -77,56 +81,49 @@ export interface Projection {
  */
 export function createProjection(snapshot?: Uint8Array, ignored: ReadonlySet<string> = new Set()): Projection {
   const all: ProjectionState = snapshot === undefined ? createProjectionState() : readSnapshot(snapshot);
-  const siblings = new Map<string, ServiceState[]>();
-  for (const state of all.services.values()) {
-    const { service } = state.scope;
-    siblings.set(service, [...(siblings.get(service) ?? []), state]);
-  }
-  const unknown = createEnvironment();
-  const environmentOf = (key: string) => all.environments.get(key) ?? unknown;
-  const none: readonly ServiceState[] = [];
-  const siblingsOf = (service: string) => siblings.get(service) ?? none;
+  const index = createScopeIndex(all.services);
+  const unknown = createEnvironment('');
+  const find = (scope: Scope) => findScope(index.namesakes(scope.service), scope);
 
-  const look = (input: RiskInput): { environment: Environment; seen: Observation } => {
-    const key = environmentKey(input.scope);
-    const state = all.services.get(toScopeKey(input.scope));
-    const environment = environmentOf(key);
-    return { environment, seen: observe(all, environment, key, state, siblingsOf(input.scope.service), input) };
-  };
   const getEnvironment = (key: string) => {
     const known = all.environments.get(key);
     if (known !== undefined) return known;
-    const created = createEnvironment();
+    const created = createEnvironment(key);
     all.environments.set(key, created);
     return created;
   };
-  const addState = (fact: DeployFact) => {
-    const created = createServiceState(fact);
-    all.services.set(toScopeKey(fact), created);
-    siblings.set(fact.service, [...siblingsOf(fact.service), created]);
+  const addState = (fact: DeployFact, { timeline }: Environment) => {
+    const created = createServiceState(fact, addService(timeline, `${fact.namespace}/${fact.service}`));
+    all.services.push(created);
+    index.add(created);
     return created;
   };
 
   return {
     assess: (input) => {
-      const { environment, seen } = look(input);
+      const namesakes = index.namesakes(input.scope.service);
+      const state = findScope(namesakes, input.scope);
+      const environment = all.environments.get(state?.environment ?? toEnvironmentKey(input.scope)) ?? unknown;
+      const seen = observe(all, environment, state, namesakes, input);
       const made = forecast(environment.model, seen, input.atMs, ignored);
-      return { made, signals: toSignals(environment.model, made, seen, input), state: seen.state };
+      return { made, signals: toSignals(environment.model, made, seen, input), state };
     },
     addDeploy: (fact) => {
-      const environment = getEnvironment(environmentKey(fact));
+      const namesakes = index.namesakes(fact.service);
+      const known = findScope(namesakes, fact);
+      const environment = getEnvironment(known?.environment ?? toEnvironmentKey(fact));
       const { timeline, pairs } = environment;
       testIfDue(pairs, timeline, fact.startedAtMs);
-      const { seen } = look(toRiskInput(fact));
+      const seen = observe(all, environment, known, namesakes, toRiskInput(fact));
       const made = forecast(environment.model, seen, fact.startedAtMs, ignored);
-      const state = seen.state ?? addState(fact);
+      const state = known ?? addState(fact, environment);
       const record: DeployRecord = { deploy: fact };
-      const row = beginDeploy(timeline, toPlaceKey(fact), fact.startedAtMs);
+      const row = beginDeploy(timeline, state.place, fact.startedAtMs);
       all.open.set(fact.id, { record, made, row, state, environment });
       addStart(state, record);
       const version = versionOf(fact);
       if (version !== undefined)
-        addVersion(state, version, fact.startedAtMs, seen.version.older, siblingsOf(fact.service), all.order);
+        addVersion(state, version, fact.startedAtMs, seen.version.older, index.namesakes(fact.service), all.order);
       return made;
     },
     addOutcome: (fact) => {
@@ -157,23 +154,26 @@ export function createProjection(snapshot?: Uint8Array, ignored: ReadonlySet<str
       if (version !== undefined) addVersionFailure(state, version);
       for (const window of [environment.hour, environment.sixHours, environment.day])
         addToWindow(window, fact.atMs, service);
-      addToWindow(all.everywhere, fact.atMs, `${environmentKey(record.deploy)}\n${service}`);
+      addToWindow(all.everywhere, fact.atMs, state.anywhere);
       return true;
     },
     snapshot: () => serialize({ format: SNAPSHOT_FORMAT, state: all }),
     isOpen: (deployId) => all.open.has(deployId),
-    find: (scopeKey) => all.services.get(scopeKey),
-    states: () => all.services.values(),
+    find,
+    states: () => all.services,
     patterns: (scope) => {
-      const { timeline, pairs } = environmentOf(environmentKey(scope));
-      return claimsOf(pairs, timeline, toPlaceKey(scope));
+      const state = find(scope);
+      const environment = state === undefined ? undefined : all.environments.get(state.environment);
+      return state === undefined || environment === undefined
+        ? []
+        : claimsOf(environment.pairs, environment.timeline, state.place);
     },
   };
 }
 
 function createProjectionState(): ProjectionState {
   return {
-    services: new Map(),
+    services: [],
     environments: new Map(),
     everywhere: createWindow(HOUR_MS),
     order: createEnvironmentOrder(),
@@ -182,7 +182,7 @@ function createProjectionState(): ProjectionState {
 }
 
 /** Raised whenever the shape of the state or the meaning of a number in it changes. */
-const SNAPSHOT_FORMAT = 2;
+const SNAPSHOT_FORMAT = 3;
 
 function readSnapshot(bytes: Uint8Array): ProjectionState {
   let value: unknown;
@@ -209,8 +209,9 @@ function staleSnapshot(cause: unknown): AppError {
   });
 }
 
-function createEnvironment(): Environment {
+function createEnvironment(key: string): Environment {
   return {
+    key,
     model: createEnvironmentModel(),
     hour: createWindow(HOUR_MS),
     ended: createWindow(HOUR_MS),
@@ -225,26 +226,26 @@ function createEnvironment(): Environment {
 function observe(
   all: ProjectionState,
   environment: Environment,
-  key: string,
   state: ServiceState | undefined,
-  siblings: readonly ServiceState[],
+  namesakes: readonly ServiceState[],
   input: RiskInput,
 ): Observation {
   const { atMs, scope } = input;
   const failedHour = countOthers(environment.hour, atMs, scope.service);
+  const anywhere = state?.anywhere ?? toAnywhereKey(environment.key, scope.service);
   return {
     state,
-    version: viewVersion(input.version, atMs, key, state, siblings, all.order),
+    version: viewVersion(input.version, atMs, environment.key, state, namesakes, all.order),
     startsToday: state === undefined ? 0 : countSince(state.startsMs, atMs - DAY_MS),
     failedHour,
     incident: incidentAt(environment.incident, atMs),
     failedSixHours: countOthers(environment.sixHours, atMs, scope.service),
     failedDay: countOthers(environment.day, atMs, scope.service),
-    failedElsewhere: Math.max(0, countOthers(all.everywhere, atMs, `${key}\n${scope.service}`) - failedHour),
+    failedElsewhere: Math.max(0, countOthers(all.everywhere, atMs, anywhere) - failedHour),
     changeKind: input.changeKind,
     size: input.size,
     stateful: input.stateful ?? false,
-    company: companyOf(environment.pairs, environment.timeline, toPlaceKey(scope), atMs),
+    company: companyOf(environment.pairs, environment.timeline, state?.place, atMs),
   };
 }
 
@@ -252,11 +253,6 @@ function countSince(timesMs: readonly number[], sinceMs: number): number {
   let count = 0;
   for (let index = timesMs.length - 1; index >= 0 && (timesMs[index] ?? 0) > sinceMs; index -= 1) count += 1;
   return count;
-}
-
-/** A service within one environment. */
-function toPlaceKey({ namespace, service }: Scope): string {
-  return `${namespace}/${service}`;
 }
 
 function versionOf(fact: DeployFact): string | undefined {

@@ -1,5 +1,5 @@
 import type { DeployFact, DeployRecord, FailureFingerprint, OutcomeFact, Scope, Strategy } from './facts.ts';
-import { isFailure } from './facts.ts';
+import { isFailure, toEnvironmentKey } from './facts.ts';
 
 /** How many deploys of a scope are kept in full; older ones live on in the counts. */
 const RECENT = 20;
@@ -28,6 +28,12 @@ export interface FailurePattern {
 /** Everything remembered about one scope. Plain data, so that it can be written down and read back. */
 export interface ServiceState {
   scope: Scope;
+  /** `toEnvironmentKey` of the scope. */
+  environment: string;
+  /** The environment and the name of the service: by this the failures anywhere are counted. */
+  anywhere: string;
+  /** Its number in the timeline of its environment. */
+  place: number;
   /** Deploys begun. */
   started: number;
   /** Deploys whose end is known and says something about the change. */
@@ -56,10 +62,14 @@ export interface ServiceState {
   shapeUnit: number;
 }
 
-export function createServiceState(scope: Scope): ServiceState {
+export function createServiceState(scope: Scope, place: number): ServiceState {
   const { cluster, environment, namespace, service } = scope;
+  const key = toEnvironmentKey(scope);
   return {
     scope: { cluster, environment, namespace, service },
+    environment: key,
+    anywhere: toAnywhereKey(key, service),
+    place,
     started: 0,
     deploys: 0,
     failures: 0,
@@ -77,6 +87,10 @@ export function createServiceState(scope: Scope): ServiceState {
     shapeTotal: 0,
     shapeUnit: 1,
   };
+}
+
+export function toAnywhereKey(environment: string, service: string): string {
+  return `${environment}\n${service}`;
 }
 
 export function addStart(state: ServiceState, record: DeployRecord): void {

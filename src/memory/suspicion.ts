@@ -19,6 +19,8 @@ const GIVEN_UP = PRIOR - 6;
 
 /** Partners kept per service; the least suspected are forgotten. */
 const MAX_PARTNERS = 60;
+/** Deploys before a first failure together that are looked at for deploys together that went well. */
+const LOOK_BACK = 200;
 
 export function createSuspicions(): Suspicions {
   return new Map();
@@ -75,10 +77,14 @@ function forgetLeast(pairs: Map<number, number>): void {
 /** Deploys beside each of the others that went well before this row; looks back a bounded way. */
 function countPeaceful(line: Timeline, row: number, others: Set<number>): Map<number, number> {
   const counts = new Map<number, number>();
-  const rows = line.rows[line.who[row] ?? 0] ?? [];
   const beside = new Set<number>();
-  for (let index = rows.length - 1; index >= Math.max(0, rows.length - 200); index -= 1) {
-    const before = rows[index] ?? 0;
+  let left = LOOK_BACK;
+  for (
+    let before = line.newest[line.who[row] ?? 0] ?? -1;
+    before >= 0 && left > 0;
+    before = line.before[before] ?? -1
+  ) {
+    left -= 1;
     if (before >= row || rowFailed(line, before) !== false) continue;
     servicesBeside(line, before, beside);
     for (const other of beside) if (others.has(other)) counts.set(other, (counts.get(other) ?? 0) + 1);

@@ -14,10 +14,13 @@ export interface Timeline {
   endMs: Float64Array;
   who: Uint32Array;
   state: Uint8Array;
+  /** The row of the same service before, or -1: the deploys of a service are walked from the newest to the oldest. */
+  before: Int32Array;
+  /** By service: its name, its newest row, and when its first one began. */
   names: string[];
+  newest: number[];
+  firstMs: number[];
   ids: Map<string, number>;
-  /** Rows by service, in order of time. */
-  rows: number[][];
   /** Rows that failed, ascending. */
   failed: number[];
 }
@@ -29,30 +32,40 @@ export function createTimeline(): Timeline {
     endMs: new Float64Array(64),
     who: new Uint32Array(64),
     state: new Uint8Array(64),
+    before: new Int32Array(64),
     names: [],
+    newest: [],
+    firstMs: [],
     ids: new Map(),
-    rows: [],
     failed: [],
   };
 }
 
+/** The number of a service, a new one where it has none. */
+export function addService(line: Timeline, name: string): number {
+  const known = line.ids.get(name);
+  if (known !== undefined) return known;
+  const id = line.names.length;
+  line.ids.set(name, id);
+  line.names.push(name);
+  line.newest.push(-1);
+  line.firstMs.push(0);
+  return id;
+}
+
 /** Adds a deploy that begins; answers its row. A start before the newest one is moved up to it. */
-export function beginDeploy(line: Timeline, service: string, startMs: number): number {
+export function beginDeploy(line: Timeline, service: number, startMs: number): number {
   const row = line.length;
   if (row === line.startMs.length) grow(line);
-  let id = line.ids.get(service);
-  if (id === undefined) {
-    id = line.names.length;
-    line.ids.set(service, id);
-    line.names.push(service);
-    line.rows.push([]);
-  }
   const start = row === 0 ? startMs : Math.max(startMs, line.startMs[row - 1] ?? startMs);
+  const newest = line.newest[service] ?? -1;
+  if (newest < 0) line.firstMs[service] = start;
   line.startMs[row] = start;
   line.endMs[row] = start + MAX_UNDER_WAY_MS;
-  line.who[row] = id;
+  line.who[row] = service;
   line.state[row] = OPEN;
-  line.rows[id]?.push(row);
+  line.before[row] = newest;
+  line.newest[service] = row;
   line.length += 1;
   return row;
 }
@@ -74,11 +87,13 @@ function grow(line: Timeline): void {
   const endMs = new Float64Array(size);
   const who = new Uint32Array(size);
   const state = new Uint8Array(size);
+  const before = new Int32Array(size);
   startMs.set(line.startMs);
   endMs.set(line.endMs);
   who.set(line.who);
   state.set(line.state);
-  Object.assign(line, { startMs, endMs, who, state });
+  before.set(line.before);
+  Object.assign(line, { startMs, endMs, who, state, before });
 }
 
 /** True and false as it ended; undefined while open and for an end that says nothing. */

@@ -6,8 +6,8 @@ import { addVersion, addVersionFailure, createEnvironmentOrder, toVersionShape, 
 const HOUR_MS = 3_600_000;
 
 function createPair() {
-  const staging = createServiceState({ cluster: 'c', environment: 'staging', namespace: 'n', service: 'web' });
-  const production = createServiceState({ cluster: 'c', environment: 'production', namespace: 'n', service: 'web' });
+  const staging = createServiceState({ cluster: 'c', environment: 'staging', namespace: 'n', service: 'web' }, 0);
+  const production = createServiceState({ cluster: 'c', environment: 'production', namespace: 'n', service: 'web' }, 0);
   const all = [staging, production];
   const order = createEnvironmentOrder();
   const view = (state: ServiceState, version: string, atMs: number) =>

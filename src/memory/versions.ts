@@ -28,10 +28,6 @@ export function createEnvironmentOrder(): EnvironmentOrder {
   return { firstIn: new Map() };
 }
 
-export function environmentKey(scope: { cluster: string; environment: string }): string {
-  return `${scope.cluster}/${scope.environment}`;
-}
-
 function isLower(order: EnvironmentOrder, lower: string, higher: string): boolean {
   const forth = order.firstIn.get(`${lower}\n${higher}`) ?? 0;
   const back = order.firstIn.get(`${higher}\n${lower}`) ?? 0;
@@ -81,8 +77,8 @@ export function viewVersion(
     view.surprise = surpriseOf(state, version);
   }
   for (const sibling of siblings) {
-    const below = environmentKey(sibling.scope);
-    if (sibling === state || sibling.versions.size < MIN_LOWER_DEPLOYS || !isLower(order, below, environment)) continue;
+    if (sibling === state || sibling.versions.size < MIN_LOWER_DEPLOYS) continue;
+    if (!isLower(order, sibling.environment, environment)) continue;
     const name = sibling.scope.environment;
     const seenAtMs = sibling.versions.get(version);
     if (seenAtMs === undefined) view.skipped.push(name);
@@ -115,10 +111,9 @@ export function addVersion(
   if (older) state.lastOlderAtMs = atMs;
   addShape(state, toVersionShape(version));
   if (!state.versions.has(version)) {
-    const here = environmentKey(state.scope);
     for (const sibling of siblings) {
       if (sibling === state || !sibling.versions.has(version)) continue;
-      const pair = `${environmentKey(sibling.scope)}\n${here}`;
+      const pair = `${sibling.environment}\n${state.environment}`;
       order.firstIn.set(pair, (order.firstIn.get(pair) ?? 0) + 1);
     }
     state.versions.set(version, atMs);
