@@ -65,10 +65,8 @@ function claimByMean(
   rows: readonly number[],
 ) {
   const means = new Map<string, { mean: number; seen: number }>();
-  const beside = new Set<number>();
   deploys.forEach((deploy, index) => {
-    servicesBeside(line, rows[index] ?? 0, beside);
-    for (const other of beside) {
+    for (const other of servicesBeside(line, rows[index] ?? 0)) {
       const key = `${deploy.service}|${line.names[other] ?? ''}`;
       const { mean, seen } = means.get(key) ?? { mean: 0, seen: 0 };
       means.set(key, { mean: 0.7 * mean + (deploy.failed ? 0.3 : 0), seen: seen + 1 });

@@ -58,9 +58,8 @@ export function addEnded(pairs: CoDeploys, line: Timeline, row: number, failed: 
     if (pairs.patterns.has(own)) pairs.untested.add(own);
     return;
   }
-  const beside = new Set<number>();
-  servicesBeside(line, row, beside);
-  if (beside.size === 0) return;
+  const beside = servicesBeside(line, row);
+  if (beside.length === 0) return;
   const counts = pairs.failedTogether.get(own) ?? new Map<number, number>();
   pairs.failedTogether.set(own, counts);
   for (const other of beside) counts.set(other, (counts.get(other) ?? 0) + 1);
@@ -88,36 +87,40 @@ export interface Company {
   /** Probability that one of them makes a deploy fail that would otherwise be well. */
   beside: number;
   /** The claims that say so. */
-  patterns: ConfirmedPattern[];
+  patterns: readonly ConfirmedPattern[];
   /** Those not sure enough to be claimed, most suspected first. */
-  suspected: string[];
+  suspected: readonly string[];
 }
 
 const SUSPECTED = 0.05;
 
+/** The company of most deploys. */
+const ALONE: Company = { beside: 0, patterns: [], suspected: [] };
+
 /** Who is under way at a time that this service may fail beside: what is claimed counts by its counts, the rest by suspicion. */
 export function companyOf(pairs: CoDeploys, line: Timeline, own: number | undefined, atMs: number): Company {
-  const company: Company = { beside: 0, patterns: [], suspected: [] };
-  if (own === undefined || !pairs.suspicions.has(own)) return company;
-  const underWay = new Set<number>();
-  servicesUnderWay(line, atMs, own, underWay);
-  let sound = 1;
+  const suspicions = own === undefined ? undefined : pairs.suspicions.get(own);
+  if (own === undefined || suspicions === undefined) return ALONE;
+  const claimed = pairs.patterns.get(own);
+  const patterns: ConfirmedPattern[] = [];
   const suspected: { name: string; probability: number }[] = [];
-  for (const other of underWay) {
+  let sound = 1;
+  for (const other of servicesUnderWay(line, atMs, own)) {
     const name = line.names[other] ?? '';
-    const pattern = pairs.patterns.get(own)?.find((known) => known.with === name);
+    const pattern = claimed?.find((known) => known.with === name);
     if (pattern !== undefined) {
-      company.patterns.push(pattern);
+      patterns.push(pattern);
       sound *= 1 - pattern.excess;
       continue;
     }
-    const probability = suspicionOf(pairs.suspicions, own, other);
+    const probability = suspicionOf(suspicions, other);
     if (probability < SUSPECTED) continue;
     suspected.push({ name, probability });
     sound *= 1 - STRENGTH * probability;
   }
+  if (patterns.length === 0 && suspected.length === 0) return ALONE;
   suspected.sort((a, b) => b.probability - a.probability || (a.name < b.name ? -1 : 1));
-  return { ...company, beside: 1 - sound, suspected: suspected.map(({ name }) => name) };
+  return { beside: 1 - sound, patterns, suspected: suspected.map(({ name }) => name) };
 }
 
 /**

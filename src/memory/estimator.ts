@@ -21,7 +21,7 @@ export interface Forecast {
   low: number;
   high: number;
   base: BaseForecast;
-  features: Float64Array;
+  features: readonly number[];
   /** Log-odds of the part that is the service's own, before its signals. */
   offset: number;
   /** Plain rate, mixed rate, own rate, signals, signals and company; in the order of the mixture. */

@@ -204,13 +204,10 @@ export function toFeatures(
   atMs: number,
   rate: number,
   ignored: ReadonlySet<string> = new Set(),
-): Float64Array {
+): number[] {
   const input = { seen, atMs, rate };
-  const features = new Float64Array(FEATURES.length);
-  FEATURES.forEach((feature, index) => {
-    if (ignored.size === 0 || !ignored.has(feature.signal)) features[index] = feature.value(input);
-  });
-  return features;
+  // Kept with every deploy under way. A plain array, since a typed one of this size lives outside the heap and costs more than all the sums.
+  return FEATURES.map((feature) => (ignored.size > 0 && ignored.has(feature.signal) ? 0 : feature.value(input)));
 }
 
 function flag(value: boolean): number {

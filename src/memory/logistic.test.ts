@@ -14,7 +14,7 @@ describe('the online logistic model', () => {
     const truth = [-2, 1.5, 0];
     const model = createLogistic(truth.map(() => ({ mean: 0, sd: 2 })));
     for (let step = 0; step < 8000; step += 1) {
-      const features = Float64Array.of(1, random() < 0.3 ? 1 : 0, random() - 0.5);
+      const features = [1, random() < 0.3 ? 1 : 0, random() - 0.5];
       const logit = truth.reduce((sum, weight, index) => sum + weight * (features[index] ?? 0), 0);
       learnLogistic(model, features, 0, random() < toProbability(logit), 1);
     }
@@ -30,18 +30,18 @@ describe('the online logistic model', () => {
       { mean: 0, sd: 1 },
       { mean: 0.7, sd: 0.3 },
     ]);
-    for (let step = 0; step < 500; step += 1) learnLogistic(model, Float64Array.of(1, 0), -3, step % 20 === 0, 1);
+    for (let step = 0; step < 500; step += 1) learnLogistic(model, [1, 0], -3, step % 20 === 0, 1);
     expect(model.mean[1]).toBe(0.7);
     expect(model.covariance[3]).toBeCloseTo(0.09, 12);
-    expect(varianceOf(model, Float64Array.of(0, 1))).toBeCloseTo(0.09, 12);
+    expect(varianceOf(model, [0, 1])).toBeCloseTo(0.09, 12);
   });
 
   it('learns less from an outcome of less weight, and pulls an unsure score towards one half', () => {
     const heavy = createLogistic([{ mean: 0, sd: 1 }]);
     const light = createLogistic([{ mean: 0, sd: 1 }]);
-    learnLogistic(heavy, Float64Array.of(1), -2, true, 1);
-    learnLogistic(light, Float64Array.of(1), -2, true, 0.1);
-    expect(scoreOf(light, Float64Array.of(1))).toBeLessThan(scoreOf(heavy, Float64Array.of(1)) / 4);
+    learnLogistic(heavy, [1], -2, true, 1);
+    learnLogistic(light, [1], -2, true, 0.1);
+    expect(scoreOf(light, [1])).toBeLessThan(scoreOf(heavy, [1]) / 4);
     expect(averagedProbability(-3, 2)).toBeGreaterThan(averagedProbability(-3, 0));
     expect(averagedProbability(3, 2)).toBeLessThan(averagedProbability(3, 0));
   });

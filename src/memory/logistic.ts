@@ -21,7 +21,7 @@ export function createLogistic(prior: readonly { mean: number; sd: number }[]): 
 }
 
 /** The log-odds the coefficients add for these features. */
-export function scoreOf(model: OnlineLogistic, features: Float64Array): number {
+export function scoreOf(model: OnlineLogistic, features: readonly number[]): number {
   const { mean } = model;
   let sum = 0;
   for (let index = 0; index < mean.length; index += 1) sum += (mean[index] ?? 0) * (features[index] ?? 0);
@@ -29,7 +29,7 @@ export function scoreOf(model: OnlineLogistic, features: Float64Array): number {
 }
 
 /** How unsure that score is: its variance under the belief. Most features are zero, so only the others are multiplied. */
-export function varianceOf(model: OnlineLogistic, features: Float64Array): number {
+export function varianceOf(model: OnlineLogistic, features: readonly number[]): number {
   const { covariance } = model;
   const size = features.length;
   let variance = 0;
@@ -56,32 +56,37 @@ export function averagedProbability(logit: number, variance: number): number {
  */
 export function learnLogistic(
   model: OnlineLogistic,
-  features: Float64Array,
+  features: readonly number[],
   offset: number,
   failed: boolean,
   weight: number,
 ): void {
   const { mean, covariance } = model;
   const size = mean.length;
-  const pull = new Float64Array(size);
-  let variance = 0;
+  const pull = new Array<number>(size).fill(0);
   for (let row = 0; row < size; row += 1) {
     const feature = features[row]!;
     if (feature === 0) continue;
     const start = row * size;
     for (let column = 0; column < size; column += 1) pull[column]! += covariance[start + column]! * feature;
   }
-  for (let row = 0; row < size; row += 1) variance += pull[row]! * features[row]!;
+  // Coefficients that none of these features was ever seen with are left alone: their part of the pull is zero.
+  const moved: number[] = [];
+  let variance = 0;
+  for (let row = 0; row < size; row += 1) {
+    if (pull[row] === 0) continue;
+    moved.push(row);
+    variance += pull[row]! * features[row]!;
+  }
   const probability = toProbability(offset + scoreOf(model, features));
   const curvature = weight * Math.max(probability * (1 - probability), 1e-4);
   const shrink = 1 / (1 + curvature * variance);
   const step = weight * ((failed ? 1 : 0) - probability) * shrink;
   const cut = curvature * shrink;
-  for (let row = 0; row < size; row += 1) {
+  for (const row of moved) {
     mean[row]! += pull[row]! * step;
     const scaled = cut * pull[row]!;
-    if (scaled === 0) continue;
     const start = row * size;
-    for (let column = 0; column < size; column += 1) covariance[start + column]! -= scaled * pull[column]!;
+    for (const column of moved) covariance[start + column]! -= scaled * pull[column]!;
   }
 }

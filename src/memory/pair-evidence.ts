@@ -37,8 +37,9 @@ export interface ConfirmedPattern {
 export interface Case {
   failed: boolean;
   period: number;
-  beside: Set<number>;
-  failing: Set<number>;
+  beside: number[];
+  /** Others failing around it; no more than tell whether the hour was bad whoever is left out. */
+  failing: number[];
 }
 
 /** The newest ended deploys of a service as cases to compare. */
@@ -51,11 +52,12 @@ export function toCases(line: Timeline, own: number): Case[] {
   for (const row of rows.reverse()) {
     const failed = rowFailed(line, row);
     if (failed === undefined) continue;
-    const beside = new Set<number>();
-    const failing = new Set<number>();
-    servicesBeside(line, row, beside);
-    servicesFailingAround(line, row, HOUR_MS, failing);
-    cases.push({ failed, period: Math.floor(((line.startMs[row] ?? 0) - firstMs) / PERIOD_MS), beside, failing });
+    cases.push({
+      failed,
+      period: Math.floor(((line.startMs[row] ?? 0) - firstMs) / PERIOD_MS),
+      beside: servicesBeside(line, row),
+      failing: servicesFailingAround(line, row, HOUR_MS, BAD_HOUR + 1),
+    });
   }
   return cases;
 }
@@ -75,7 +77,7 @@ export function smallestPossible(cases: readonly Case[], together: ReadonlyMap<n
   const totals = new Map<number, { total: number; failed: number }>();
   const beside = new Map<number, Map<number, number>>();
   for (const { failed, period, beside: others, failing } of cases) {
-    const key = period * 2 + (failing.size >= BAD_HOUR ? 1 : 0);
+    const key = period * 2 + (failing.length >= BAD_HOUR ? 1 : 0);
     const stratum = totals.get(key) ?? { total: 0, failed: 0 };
     totals.set(key, stratum);
     stratum.total += 1;
@@ -110,17 +112,17 @@ export function testPair(cases: readonly Case[], other: number, kept: readonly n
 function toStrata(cases: readonly Case[], other: number, kept: readonly number[]): Stratum[] {
   const strata = new Map<number, Stratum>();
   for (const { failed, period, beside, failing } of cases) {
-    const bad = failing.size >= BAD_HOUR && failing.size - (failing.has(other) ? 1 : 0) >= BAD_HOUR;
+    const bad = failing.length >= BAD_HOUR && failing.length - (failing.includes(other) ? 1 : 0) >= BAD_HOUR;
     let key = period * 2 + (bad ? 1 : 0);
     // The kept partners are few; beyond thirty the rest share one bit.
     kept.forEach((partner, index) => {
-      if (beside.has(partner)) key += 2 ** (20 + Math.min(30, index));
+      if (beside.includes(partner)) key += 2 ** (20 + Math.min(30, index));
     });
     let stratum = strata.get(key);
     if (stratum === undefined) strata.set(key, (stratum = { total: 0, failed: 0, beside: 0, both: 0 }));
     stratum.total += 1;
     if (failed) stratum.failed += 1;
-    if (!beside.has(other)) continue;
+    if (!beside.includes(other)) continue;
     stratum.beside += 1;
     if (failed) stratum.both += 1;
   }
@@ -153,8 +155,8 @@ export function toPattern(
   let failedAlone = 0;
   let deploysAlone = 0;
   for (const { failed, beside } of cases) {
-    if (kept.some((partner) => partner !== other && beside.has(partner))) continue;
-    if (beside.has(other)) {
+    if (kept.some((partner) => partner !== other && beside.includes(partner))) continue;
+    if (beside.includes(other)) {
       deploysTogether += 1;
       if (failed) failedTogether += 1;
     } else {

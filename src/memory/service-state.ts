@@ -1,5 +1,7 @@
 import type { DeployFact, DeployRecord, FailureFingerprint, OutcomeFact, Scope, Strategy } from './facts.ts';
 import { isFailure, toEnvironmentKey } from './facts.ts';
+import type { VersionTimes } from './version-times.ts';
+import { createVersionTimes } from './version-times.ts';
 
 /** How many deploys of a scope are kept in full; older ones live on in the counts. */
 const RECENT = 20;
@@ -50,8 +52,7 @@ export interface ServiceState {
   patterns: Map<string, FailurePattern>;
   /** Start times within a day before the newest one. */
   startsMs: number[];
-  /** Version to when it was first deployed here, oldest first. */
-  versions: Map<string, number>;
+  versions: VersionTimes;
   failedVersions: Map<string, number>;
   lastVersion?: string;
   lastWasOlder: boolean;
@@ -79,7 +80,7 @@ export function createServiceState(scope: Scope, place: number): ServiceState {
     recent: [],
     patterns: new Map(),
     startsMs: [],
-    versions: new Map(),
+    versions: createVersionTimes(),
     failedVersions: new Map(),
     lastWasOlder: false,
     lastOlderAtMs: Number.NEGATIVE_INFINITY,

@@ -43,9 +43,8 @@ export function hearPair(
   const own = line.who[row] ?? 0;
   const known = suspicions.get(own);
   if (!failed && known === undefined) return;
-  const beside = new Set<number>();
-  servicesBeside(line, row, beside);
-  if (beside.size === 0) return;
+  const beside = servicesBeside(line, row);
+  if (beside.length === 0) return;
   const pairs = known ?? new Map<number, number>();
   if (known === undefined) suspicions.set(own, pairs);
   if (!failed) {
@@ -59,7 +58,7 @@ export function hearPair(
   }
   const floor = Math.max(LEAST_USUAL, usual);
   const gain = weight * Math.log((1 - (1 - floor) * (1 - STRENGTH)) / floor);
-  const fresh = [...beside].filter((other) => !pairs.has(other));
+  const fresh = beside.filter((other) => !pairs.has(other));
   const peaceful = fresh.length === 0 ? undefined : countPeaceful(line, row, new Set(fresh));
   for (const other of beside) {
     const score = (pairs.get(other) ?? PRIOR + (peaceful?.get(other) ?? 0) * PEACE) + gain;
@@ -77,7 +76,6 @@ function forgetLeast(pairs: Map<number, number>): void {
 /** Deploys beside each of the others that went well before this row; looks back a bounded way. */
 function countPeaceful(line: Timeline, row: number, others: Set<number>): Map<number, number> {
   const counts = new Map<number, number>();
-  const beside = new Set<number>();
   let left = LOOK_BACK;
   for (
     let before = line.newest[line.who[row] ?? 0] ?? -1;
@@ -86,14 +84,14 @@ function countPeaceful(line: Timeline, row: number, others: Set<number>): Map<nu
   ) {
     left -= 1;
     if (before >= row || rowFailed(line, before) !== false) continue;
-    servicesBeside(line, before, beside);
-    for (const other of beside) if (others.has(other)) counts.set(other, (counts.get(other) ?? 0) + 1);
+    for (const other of servicesBeside(line, before))
+      if (others.has(other)) counts.set(other, (counts.get(other) ?? 0) + 1);
   }
   return counts;
 }
 
-/** The probability that the pair is real. */
-export function suspicionOf(suspicions: Suspicions, own: number, other: number): number {
-  const score = suspicions.get(own)?.get(other);
+/** The probability that the pair is real. @param known what is suspected of one service */
+export function suspicionOf(known: ReadonlyMap<number, number>, other: number): number {
+  const score = known.get(other);
   return score === undefined ? 0 : 1 / (1 + Math.exp(-score));
 }

@@ -23,6 +23,9 @@ export interface Timeline {
   ids: Map<string, number>;
   /** Rows that failed, ascending. */
   failed: number[];
+  /** Scratch: by service the search that found it last, so that distinct services are told apart without a set. */
+  marks: number[];
+  mark: number;
 }
 
 export function createTimeline(): Timeline {
@@ -38,6 +41,8 @@ export function createTimeline(): Timeline {
     firstMs: [],
     ids: new Map(),
     failed: [],
+    marks: [],
+    mark: 0,
   };
 }
 
@@ -50,6 +55,7 @@ export function addService(line: Timeline, name: string): number {
   line.names.push(name);
   line.newest.push(-1);
   line.firstMs.push(0);
+  line.marks.push(0);
   return id;
 }
 
@@ -102,30 +108,38 @@ export function rowFailed(line: Timeline, row: number): boolean | undefined {
   return state === FAILED ? true : state === HEALTHY ? false : undefined;
 }
 
-/** Services other than its own that were under way at any moment of the row's time. */
-export function servicesBeside(line: Timeline, row: number, found: Set<number>): void {
-  found.clear();
-  const start = line.startMs[row] ?? 0;
-  const end = line.endMs[row] ?? 0;
-  const own = line.who[row];
-  for (let other = row - 1; other >= 0 && line.startMs[other]! > start - MAX_UNDER_WAY_MS; other -= 1)
-    if (line.endMs[other]! >= start && line.who[other] !== own) found.add(line.who[other]!);
-  for (let other = row + 1; other < line.length && line.startMs[other]! <= end; other += 1)
-    if (line.who[other] !== own) found.add(line.who[other]!);
+/** Services other than its own that were under way at any moment of the row's time, each once, as they are found. */
+export function servicesBeside(line: Timeline, row: number): number[] {
+  const found: number[] = [];
+  const { startMs, endMs, who } = line;
+  const start = startMs[row] ?? 0;
+  const end = endMs[row] ?? 0;
+  const mark = beginSearch(line, who[row]);
+  for (let other = row - 1; other >= 0 && startMs[other]! > start - MAX_UNDER_WAY_MS; other -= 1)
+    if (endMs[other]! >= start) addFound(line, mark, who[other]!, found);
+  for (let other = row + 1; other < line.length && startMs[other]! <= end; other += 1)
+    addFound(line, mark, who[other]!, found);
+  return found;
 }
 
 /** Services under way at a time after the newest start. */
-export function servicesUnderWay(line: Timeline, atMs: number, except: number | undefined, found: Set<number>): void {
-  found.clear();
-  for (let row = line.length - 1; row >= 0 && line.startMs[row]! > atMs - MAX_UNDER_WAY_MS; row -= 1)
-    if ((line.state[row] === OPEN || line.endMs[row]! > atMs) && line.who[row] !== except) found.add(line.who[row]!);
+export function servicesUnderWay(line: Timeline, atMs: number, except: number): number[] {
+  const found: number[] = [];
+  const { startMs, endMs, who, state } = line;
+  const mark = beginSearch(line, except);
+  for (let row = line.length - 1; row >= 0 && startMs[row]! > atMs - MAX_UNDER_WAY_MS; row -= 1)
+    if (state[row] === OPEN || endMs[row]! > atMs) addFound(line, mark, who[row]!, found);
+  return found;
 }
 
-/** Services other than its own with a failed deploy that began within the span around the row's start. */
-export function servicesFailingAround(line: Timeline, row: number, spanMs: number, found: Set<number>): void {
-  found.clear();
+/**
+ * Services other than its own with a failed deploy that began within the span around the row's start.
+ * @param enough stops the search: in a mass failure there are hundreds
+ */
+export function servicesFailingAround(line: Timeline, row: number, spanMs: number, enough: number): number[] {
+  const found: number[] = [];
   const start = line.startMs[row] ?? 0;
-  const own = line.who[row];
+  const mark = beginSearch(line, line.who[row]);
   const { failed } = line;
   let low = 0;
   let high = failed.length;
@@ -135,7 +149,21 @@ export function servicesFailingAround(line: Timeline, row: number, spanMs: numbe
     else high = middle;
   }
   for (let at = low; at < failed.length && line.startMs[failed[at]!]! <= start + spanMs; at += 1) {
-    const who = line.who[failed[at]!]!;
-    if (who !== own) found.add(who);
+    addFound(line, mark, line.who[failed[at]!]!, found);
+    if (found.length === enough) break;
   }
+  return found;
+}
+
+/** Begins a search for distinct services; the excepted one counts as found already. */
+function beginSearch(line: Timeline, except: number | undefined): number {
+  line.mark += 1;
+  if (except !== undefined) line.marks[except] = line.mark;
+  return line.mark;
+}
+
+function addFound(line: Timeline, mark: number, service: number, found: number[]): void {
+  if (line.marks[service] === mark) return;
+  line.marks[service] = mark;
+  found.push(service);
 }

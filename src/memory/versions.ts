@@ -1,7 +1,8 @@
 import type { ServiceState } from './service-state.ts';
+import { addVersionMs, findVersionMs } from './version-times.ts';
 
-/** Versions kept per scope; the oldest are forgotten first. */
-const MAX_VERSIONS = 128;
+/** Failed versions kept per scope; the oldest are forgotten first. */
+const MAX_FAILED_VERSIONS = 128;
 /** How fast the usual shape of a service's versions changes, per deploy. */
 const SHAPE_DECAY = 0.97;
 /** An environment is below another once this many versions were seen in it first, and three times as many as the other way. */
@@ -21,7 +22,8 @@ export function toVersionShape(version: string): string {
 
 /** In which order versions pass through the environments, learned from where they are seen first. */
 export interface EnvironmentOrder {
-  firstIn: Map<string, number>;
+  /** By environment, then by another one: how many versions the other one saw after it. */
+  firstIn: Map<string, Map<string, number>>;
 }
 
 export function createEnvironmentOrder(): EnvironmentOrder {
@@ -29,8 +31,8 @@ export function createEnvironmentOrder(): EnvironmentOrder {
 }
 
 function isLower(order: EnvironmentOrder, lower: string, higher: string): boolean {
-  const forth = order.firstIn.get(`${lower}\n${higher}`) ?? 0;
-  const back = order.firstIn.get(`${higher}\n${lower}`) ?? 0;
+  const forth = order.firstIn.get(lower)?.get(higher) ?? 0;
+  const back = order.firstIn.get(higher)?.get(lower) ?? 0;
   return forth >= MIN_ORDER && forth > 3 * back;
 }
 
@@ -73,14 +75,14 @@ export function viewVersion(
   };
   if (version === undefined) return view;
   if (state !== undefined) {
-    view.older = version !== state.lastVersion && state.versions.has(version);
+    view.older = version !== state.lastVersion && state.versions.places.has(version);
     view.surprise = surpriseOf(state, version);
   }
   for (const sibling of siblings) {
-    if (sibling === state || sibling.versions.size < MIN_LOWER_DEPLOYS) continue;
+    if (sibling === state || sibling.versions.names.length < MIN_LOWER_DEPLOYS) continue;
     if (!isLower(order, sibling.environment, environment)) continue;
     const name = sibling.scope.environment;
-    const seenAtMs = sibling.versions.get(version);
+    const seenAtMs = findVersionMs(sibling.versions, version);
     if (seenAtMs === undefined) view.skipped.push(name);
     else view.hoursBelow = Math.max(view.hoursBelow ?? 0, (atMs - seenAtMs) / 3_600_000);
     const failures = sibling.failedVersions.get(version) ?? 0;
@@ -110,16 +112,19 @@ export function addVersion(
   state.lastWasOlder = older;
   if (older) state.lastOlderAtMs = atMs;
   addShape(state, toVersionShape(version));
-  if (!state.versions.has(version)) {
-    for (const sibling of siblings) {
-      if (sibling === state || !sibling.versions.has(version)) continue;
-      const pair = `${sibling.environment}\n${state.environment}`;
-      order.firstIn.set(pair, (order.firstIn.get(pair) ?? 0) + 1);
-    }
-    state.versions.set(version, atMs);
-    forgetOldest(state.versions, MAX_VERSIONS);
+  if (!state.versions.places.has(version)) {
+    for (const sibling of siblings)
+      if (sibling !== state && sibling.versions.places.has(version))
+        addOrder(order, sibling.environment, state.environment);
+    addVersionMs(state.versions, version, atMs);
   }
   state.lastVersion = version;
+}
+
+function addOrder(order: EnvironmentOrder, first: string, then: string): void {
+  const known = order.firstIn.get(first) ?? new Map<string, number>();
+  order.firstIn.set(first, known);
+  known.set(then, (known.get(then) ?? 0) + 1);
 }
 
 /** Fades all shapes by letting each new one weigh more; rescaled long before the weights grow too large. */
@@ -138,11 +143,7 @@ function addShape(state: ServiceState, shape: string): void {
 
 export function addVersionFailure(state: ServiceState, version: string): void {
   state.failedVersions.set(version, (state.failedVersions.get(version) ?? 0) + 1);
-  forgetOldest(state.failedVersions, MAX_VERSIONS);
-}
-
-function forgetOldest(map: Map<string, number>, limit: number): void {
-  if (map.size <= limit) return;
-  const oldest = map.keys().next();
-  if (oldest.done !== true) map.delete(oldest.value);
+  if (state.failedVersions.size <= MAX_FAILED_VERSIONS) return;
+  const oldest = state.failedVersions.keys().next();
+  if (oldest.done !== true) state.failedVersions.delete(oldest.value);
 }
