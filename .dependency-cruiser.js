@@ -70,6 +70,7 @@ export default {
       '^src/app\\.ts$',
     ]),
     home('fastify', '^node_modules/(fastify|@fastify)', ['^src/api/', '^src/sandbox/']),
+    home('mcp', '^node_modules/@modelcontextprotocol', ['^src/mcp/']),
     home('blessed', '^node_modules/blessed', ['^src/tui/screen\\.ts$']),
     home('langgraph', '^node_modules/@langchain/langgraph', ['^src/agent/', '^src/runner/']),
     home('simple-git', '^node_modules/simple-git', ['^src/repo/']),

@@ -200,9 +200,10 @@ async function assemble(loaded: LoadedConfig, closers: (() => Promise<void> | vo
         policyVersion: toPolicyVersion(policySettings),
         warnings,
       },
+      answerMcp: async (...asked) => await (await import('./mcp/http.ts')).answerMcp(...asked),
       readiness: toReadiness({ db, repo, instances }),
     },
-    { apiKeys: config.server.apiKeys },
+    { apiKeys: config.server.apiKeys, readOnlyApiKeys: config.server.readOnlyApiKeys },
   );
   closers.push(async () => await server.close());
   const url = await listen(server, config);

@@ -12,7 +12,8 @@ export async function main(argv: readonly string[]): Promise<void> {
       const terminal = { input: process.stdin, output: process.stdout };
       await (await import('./tui/app.ts')).runTui({ ...options, terminal, clock: createSystemClock() });
     };
-    await createProgram({ startApp, openTui }).parseAsync([...argv], { from: 'user' });
+    const runMcp: Host['runMcp'] = async (...given) => await (await import('./mcp/stdio.ts')).runMcpOnStdio(...given);
+    await createProgram({ startApp, openTui, runMcp }).parseAsync([...argv], { from: 'user' });
   } catch (error) {
     process.exitCode = reportFailure(error);
   }

@@ -6,36 +6,53 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Who asks: the name of the API key, or `local` where none are configured. */
     actor: string;
+    /** What the key lets its holder do. */
+    access: Access;
   }
 }
+
+export type Access = 'read' | 'write';
 
 interface ApiKey {
   name: string;
   digest: Buffer;
+  access: Access;
+}
+
+export interface AuthOptions {
+  /** Keys that may do everything. */
+  apiKeys: readonly string[];
+  /** Keys that may read and do nothing else. */
+  readOnlyApiKeys: readonly string[];
 }
 
 const digest = (text: string) => createHash('sha256').update(text).digest();
 
 /** Keys are `NAME:SECRET`; a bare secret is named by its place in the list. */
-function toApiKeys(keys: readonly string[]): ApiKey[] {
+function toApiKeys(keys: readonly string[], access: Access): ApiKey[] {
   return keys.map((key, index) => {
     const colon = key.indexOf(':');
     return colon > 0
-      ? { name: key.slice(0, colon), digest: digest(key.slice(colon + 1)) }
-      : { name: `key-${index + 1}`, digest: digest(key) };
+      ? { name: key.slice(0, colon), digest: digest(key.slice(colon + 1)), access }
+      : { name: access === 'read' ? `reader-${index + 1}` : `key-${index + 1}`, digest: digest(key), access };
   });
 }
 
 const OPEN_PATHS = new Set(['/api/health']);
+/** Reading, whatever the method: what is asked for through it comes to the API once more, with the same key. */
+const READING_PATHS = new Set(['/mcp']);
+const READING_METHODS = new Set(['GET', 'HEAD']);
 const LOOPBACK_HOST = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?$/i;
 
 /**
- * Guards every route, those that do not exist included. With keys, a bearer token is needed everywhere but for health.
+ * Guards every route, those that do not exist included. With keys, a bearer token is needed everywhere but for health, and
+ * a key that only reads gets no further than GET.
  * Without keys the server listens on loopback only, and requests that a web page could have sent are refused.
  */
-export function addAuth(app: FastifyInstance, apiKeys: readonly string[]): void {
-  const keys = toApiKeys(apiKeys);
+export function addAuth(app: FastifyInstance, { apiKeys, readOnlyApiKeys }: AuthOptions): void {
+  const keys = [...toApiKeys(apiKeys, 'write'), ...toApiKeys(readOnlyApiKeys, 'read')];
   app.decorateRequest('actor', 'local');
+  app.decorateRequest<Access>('access', 'write');
   app.addHook('onRequest', async (request, reply) => {
     const path = request.url.split('?')[0] ?? '';
     if (OPEN_PATHS.has(path)) return;
@@ -51,6 +68,11 @@ export function addAuth(app: FastifyInstance, apiKeys: readonly string[]): void 
       });
     }
     request.actor = key.name;
+    request.access = key.access;
+    if (key.access === 'read' && !READING_METHODS.has(request.method) && !READING_PATHS.has(path))
+      throw new AppError('forbidden', `the key ${key.name} may only read`, {
+        hint: 'Use one of the keys of TIPHYS_SERVER_API_KEYS.',
+      });
   });
 }
 

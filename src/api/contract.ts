@@ -222,6 +222,10 @@ export const readySchema = z
     checks: z.array(z.object({ name: z.string(), ok: z.boolean(), detail: z.string() })),
   })
   .meta({ id: 'Ready' });
+/** Who the caller is to this server. */
+export const meSchema = z.object({ actor: z.string(), access: z.enum(['read', 'write']) }).meta({ id: 'Me' });
+export type MeView = z.infer<typeof meSchema>;
+
 export const infoSchema = z
   .object({
     version: z.string(),

@@ -1,5 +1,5 @@
 import { request } from 'node:http';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { createTestDatabase, describeOnDatabases, type TestDatabase } from '../../test/support/postgres.ts';
 import { createManualClock } from '../lib/clock.ts';
 import type { ChangeHash } from '../lib/ids.ts';
@@ -85,6 +85,24 @@ async function withPlan(api: Api, ticket: Ticket): Promise<string> {
   });
   return changeHash;
 }
+
+describe('keys that only read', () => {
+  it('read everything, say so of themselves, and change nothing, known route or not', async () => {
+    const database = await createTestDatabase('sqlite3');
+    onTestFinished(async () => await database.drop());
+    const api = await createTestApi(database.db, { apiKeys: ['alice:w-secret'], readOnlyApiKeys: ['r-secret'] });
+    onTestFinished(async () => await api.server.close());
+    const { call, problem } = toCaller(api);
+    const reader = { authorization: 'Bearer r-secret' };
+    const writer = { authorization: 'Bearer w-secret' };
+    expect((await call('GET', '/api/me', undefined, reader)).json()).toEqual({ actor: 'reader-1', access: 'read' });
+    expect((await call('GET', '/api/me', undefined, writer)).json()).toEqual({ actor: 'alice', access: 'write' });
+    expect((await call('GET', '/api/tickets', undefined, reader)).status).toBe(200);
+    for (const path of ['/api/tickets', `/api/tickets/${NOBODY}/approve-plan`, '/api/memory/forget', '/nowhere'])
+      expect(await problem('POST', path, { title: 'x' }, reader)).toMatchObject({ status: 403, code: 'forbidden' });
+    expect((await call('GET', '/api/tickets', undefined, writer)).json()).toMatchObject({ items: [] });
+  });
+});
 
 describeOnDatabases('the API', (database) => {
   let api: Api;

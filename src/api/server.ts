@@ -8,12 +8,13 @@ import {
   serializerCompiler,
   validatorCompiler,
 } from 'fastify-type-provider-zod';
-import { addAuth } from './auth.ts';
+import { addAuth, type AuthOptions } from './auth.ts';
 import type { ApiDeps, RouteDeps } from './deps.ts';
 import { createErrorHandler, sendNotFound } from './errors.ts';
 import { createMetrics } from './metrics.ts';
 import { addAuditRoutes } from './routes/audit.ts';
 import { addEventRoutes } from './routes/events.ts';
+import { addMcpRoute } from './routes/mcp.ts';
 import { addMemoryRoutes } from './routes/memory.ts';
 import { addSystemRoutes } from './routes/system.ts';
 import { addTicketRoutes } from './routes/tickets.ts';
@@ -24,7 +25,7 @@ const BODY_LIMIT_BYTES = 256 * 1024;
 /** The HTTP server, not listening yet. Closing it ends the open event streams first. */
 export async function createServer(
   deps: ApiDeps,
-  options: { apiKeys: readonly string[]; streams?: Partial<StreamOptions> },
+  options: Partial<AuthOptions> & { streams?: Partial<StreamOptions> },
 ): Promise<FastifyInstance> {
   const onError = createErrorHandler(deps);
   const app = fastify({
@@ -41,7 +42,7 @@ export async function createServer(
   app.setErrorHandler(onError);
   app.setNotFoundHandler(sendNotFound);
   acceptJsonOnly(app);
-  addAuth(app, options.apiKeys);
+  addAuth(app, { apiKeys: [], readOnlyApiKeys: [], ...options });
   await app.register(helmet, {
     contentSecurityPolicy: {
       directives: {
@@ -76,6 +77,7 @@ export async function createServer(
   addEventRoutes(app, routeDeps);
   addAuditRoutes(app, routeDeps);
   addMemoryRoutes(app, routeDeps);
+  if (deps.answerMcp !== undefined) addMcpRoute(app, deps.answerMcp);
   app.addHook('preClose', async () => streams.close());
   return app;
 }

@@ -5,7 +5,7 @@ import { toCompletionScript } from './completion.ts';
 import { createProgram } from './program.ts';
 
 const refuse = () => Promise.reject(new Error('not here'));
-const program = createProgram({ startApp: refuse, openTui: refuse });
+const program = createProgram({ startApp: refuse, openTui: refuse, runMcp: refuse });
 
 /** What bash would offer for a line whose last word is being typed. */
 async function complete(words: readonly string[]): Promise<string[]> {

@@ -22,6 +22,8 @@ export interface Host {
     hasColour: boolean;
     signal: AbortSignal;
   }): Promise<void>;
+  /** Speaks MCP on this process's standard input and output until the other side goes or `signal` ends it. */
+  runMcp(client: ApiClient, signal: AbortSignal): Promise<void>;
 }
 
 /** Resolves at the first signal that asks the program to stop; a second one ends it at once. */

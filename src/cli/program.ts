@@ -2,6 +2,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import { packageVersion } from '../lib/package.ts';
 import { addDeployCommand } from './deploy-commands.ts';
 import type { Host } from './host.ts';
+import { addMcpCommand } from './mcp.ts';
 import { addMemoryCommands } from './memory-commands.ts';
 import { addSystemCommands } from './system-commands.ts';
 import { createTerminal, type Terminal } from './terminal.ts';
@@ -59,6 +60,7 @@ export function createProgram(host: Host, terminal: Terminal = createTerminal())
     .description('bring the database up to date')
     .action(async () => await (await import('./migrate.ts')).runMigrate());
   addTuiCommand(program, host, terminal);
+  addMcpCommand(program, host, terminal);
   addTicketCommands(program, terminal);
   addDeployCommand(program, terminal);
   addMemoryCommands(program, terminal);

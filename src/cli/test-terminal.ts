@@ -22,7 +22,7 @@ interface Said {
 }
 
 const refuse = () => Promise.reject(new Error('no command here starts a server or a screen'));
-const host: Host = { startApp: refuse, openTui: refuse };
+const host: Host = { startApp: refuse, openTui: refuse, runMcp: refuse };
 
 /** One command line in this process, as the program would run it. */
 export async function runCommand(args: readonly string[], situation: Situation): Promise<Said> {

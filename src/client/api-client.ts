@@ -5,11 +5,13 @@ import {
   auditVerdictSchema,
   eventListSchema,
   infoSchema,
+  meSchema,
   planSchema,
   readySchema,
   ticketListSchema,
   ticketSchema,
   type InfoView,
+  type MeView,
   type PlanView,
   type TicketView,
 } from '../api/contract.ts';
@@ -71,6 +73,7 @@ export interface ApiClient {
   retry(id: string): Promise<TicketView>;
   listAudit(page: { after?: number; limit?: number; ticketId?: string }): Promise<AuditPage>;
   verifyAudit(): Promise<AuditVerdict>;
+  me(): Promise<MeView>;
   info(): Promise<InfoView>;
   ready(): Promise<ReadyView>;
   /**
@@ -158,6 +161,7 @@ export function createApiClient(address: string, token?: string): ApiClient {
     listAudit: async ({ ticketId, ...query }) =>
       await request(auditListSchema, 'GET', ticketId === undefined ? '/api/audit' : `${at(ticketId)}/audit`, { query }),
     verifyAudit: async () => await request(auditVerdictSchema, 'GET', '/api/audit/verify'),
+    me: async () => await request(meSchema, 'GET', '/api/me'),
     info: async () => await request(infoSchema, 'GET', '/api/info'),
     ready: async () => await request(readySchema, 'GET', '/api/ready', { accept: [503] }),
     followEvents: (lastEventId, signal, options) => follow('/api/events/stream', lastEventId, signal, options),

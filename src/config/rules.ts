@@ -16,6 +16,13 @@ function isLoopback(host: string): boolean {
 }
 
 function checkServer({ server }: Config): RuleViolation[] {
+  if (server.readOnlyApiKeys.length > 0 && server.apiKeys.length === 0)
+    return [
+      {
+        key: 'server.readOnlyApiKeys',
+        problem: 'needs server.apiKeys too: with keys that only read, nobody could approve',
+      },
+    ];
   if (isLoopback(server.host) || server.apiKeys.length > 0) return [];
   return [
     {

@@ -40,6 +40,10 @@ export const SETTINGS = {
       matches: apiKey,
       sensitive: 'all',
     }),
+    readOnlyApiKeys: list('Further keys, which may read and do nothing else.', [], {
+      matches: apiKey,
+      sensitive: 'all',
+    }),
   },
   data: {
     dir: text('Folder for the database file, work trees and caches; made when missing.', './data'),

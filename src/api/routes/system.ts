@@ -3,7 +3,7 @@ import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { toErrorMessage } from '../../lib/errors.ts';
 import { countOutbox } from '../../memory/outbox-store.ts';
 import { countTickets } from '../../ticket/ticket-store.ts';
-import { healthSchema, infoSchema, readySchema } from '../contract.ts';
+import { healthSchema, infoSchema, meSchema, readySchema } from '../contract.ts';
 import type { RouteDeps } from '../deps.ts';
 
 const READY_TIMEOUT_MS = 5_000;
@@ -44,6 +44,10 @@ export function addSystemRoutes(server: FastifyInstance, deps: RouteDeps): void 
       deps.eventsEndpoint === undefined
         ? null
         : { endpoint: deps.eventsEndpoint, ...(await countOutbox(deps.db.knex)) },
+  }));
+  app.get('/api/me', { schema: { tags: ['system'], response: { 200: meSchema } } }, ({ actor, access }) => ({
+    actor,
+    access,
   }));
   app.get('/api/openapi.json', { schema: { tags: ['system'] } }, () => app.swagger());
   app.get('/metrics', { schema: { tags: ['system'], produces: ['text/plain'] } }, async (_request, reply) =>
