@@ -16,6 +16,7 @@ import {
   type TicketView,
 } from '../api/contract.ts';
 import { followStream, type FollowOptions } from './follow.ts';
+import { ROUTES } from './routes.ts';
 import { toJsonOrUndefined, toRefusal, toSilence, toStranger } from './refusal.ts';
 
 export type AuditPage = z.infer<typeof auditListSchema>;
@@ -126,46 +127,46 @@ export function createApiClient(address: string, token?: string): ApiClient {
   };
   const ticket = async (method: string, path: string, body?: unknown) =>
     await request(ticketSchema, method, path, { body });
-  const at = (id: string) => `/api/tickets/${encodeURIComponent(id)}`;
-  const approval = (id: string, approvalId: string) => `${at(id)}/approvals/${encodeURIComponent(approvalId)}`;
   const follow = (path: string, lastEventId: number | undefined, signal: AbortSignal, options: FollowOptions = {}) =>
     followStream({ baseUrl, auth, path, signal, ...options }, lastEventId);
 
   return {
     baseUrl,
     request,
-    createTicket: async (input) => await ticket('POST', '/api/tickets', input),
-    listTickets: async (query = {}) => await request(ticketListSchema, 'GET', '/api/tickets', { query: { ...query } }),
-    getTicket: async (id) => await ticket('GET', at(id)),
-    getPlan: async (id) => await request(planSchema, 'GET', `${at(id)}/plan`),
+    createTicket: async (input) => await ticket('POST', ROUTES.tickets, input),
+    listTickets: async (query = {}) => await request(ticketListSchema, 'GET', ROUTES.tickets, { query: { ...query } }),
+    getTicket: async (id) => await ticket('GET', ROUTES.ticket(id)),
+    getPlan: async (id) => await request(planSchema, 'GET', ROUTES.plan(id)),
     listEvents: async (id) => {
       const events: TicketEvent[] = [];
       for (let after = 0; ;) {
         const query = { after, limit: EVENTS_A_PAGE };
-        const page = await request(eventListSchema, 'GET', `${at(id)}/events`, { query });
+        const page = await request(eventListSchema, 'GET', ROUTES.events(id), { query });
         events.push(...page.items);
         if (page.items.length < EVENTS_A_PAGE) return events;
         after = page.lastId;
       }
     },
-    startTicket: async (id) => await ticket('POST', `${at(id)}/start`, {}),
-    approvePlan: async (id, changeHash) => await ticket('POST', `${at(id)}/approve-plan`, { changeHash }),
-    rejectPlan: async (id, input) => await ticket('POST', `${at(id)}/reject-plan`, input),
-    grant: async (id, approvalId) => await ticket('POST', `${approval(id, approvalId)}/grant`, {}),
-    deny: async (id, approvalId, reason) => await ticket('POST', `${approval(id, approvalId)}/deny`, { reason }),
-    answer: async (id, answer) => await ticket('POST', `${at(id)}/answer`, { answer }),
-    pause: async (id) => await ticket('POST', `${at(id)}/pause`, {}),
-    resume: async (id) => await ticket('POST', `${at(id)}/resume`, {}),
-    cancel: async (id, reason) => await ticket('POST', `${at(id)}/cancel`, { reason }),
-    retry: async (id) => await ticket('POST', `${at(id)}/retry`, {}),
+    startTicket: async (id) => await ticket('POST', ROUTES.action(id, 'start'), {}),
+    approvePlan: async (id, changeHash) => await ticket('POST', ROUTES.approvePlan(id), { changeHash }),
+    rejectPlan: async (id, input) => await ticket('POST', ROUTES.rejectPlan(id), input),
+    grant: async (id, approvalId) => await ticket('POST', ROUTES.grant(id, approvalId), {}),
+    deny: async (id, approvalId, reason) => await ticket('POST', ROUTES.deny(id, approvalId), { reason }),
+    answer: async (id, answer) => await ticket('POST', ROUTES.answer(id), { answer }),
+    pause: async (id) => await ticket('POST', ROUTES.action(id, 'pause'), {}),
+    resume: async (id) => await ticket('POST', ROUTES.action(id, 'resume'), {}),
+    cancel: async (id, reason) => await ticket('POST', ROUTES.cancel(id), { reason }),
+    retry: async (id) => await ticket('POST', ROUTES.action(id, 'retry'), {}),
     listAudit: async ({ ticketId, ...query }) =>
-      await request(auditListSchema, 'GET', ticketId === undefined ? '/api/audit' : `${at(ticketId)}/audit`, { query }),
-    verifyAudit: async () => await request(auditVerdictSchema, 'GET', '/api/audit/verify'),
-    me: async () => await request(meSchema, 'GET', '/api/me'),
-    info: async () => await request(infoSchema, 'GET', '/api/info'),
-    ready: async () => await request(readySchema, 'GET', '/api/ready', { accept: [503] }),
-    followEvents: (lastEventId, signal, options) => follow('/api/events/stream', lastEventId, signal, options),
-    followTicket: (id, lastEventId, signal, options) => follow(`${at(id)}/stream`, lastEventId, signal, options),
+      await request(auditListSchema, 'GET', ticketId === undefined ? ROUTES.audit : ROUTES.ticketAudit(ticketId), {
+        query,
+      }),
+    verifyAudit: async () => await request(auditVerdictSchema, 'GET', ROUTES.verifyAudit),
+    me: async () => await request(meSchema, 'GET', ROUTES.me),
+    info: async () => await request(infoSchema, 'GET', ROUTES.info),
+    ready: async () => await request(readySchema, 'GET', ROUTES.ready, { accept: [503] }),
+    followEvents: (lastEventId, signal, options) => follow(ROUTES.allEvents, lastEventId, signal, options),
+    followTicket: (id, lastEventId, signal, options) => follow(ROUTES.stream(id), lastEventId, signal, options),
   };
 }
 

@@ -2,7 +2,7 @@ import type { MemoryService } from './memory-place.ts';
 import type { TicketEvent } from '../ticket/event.ts';
 import type { TicketView } from '../api/contract.ts';
 import type { Action, ServiceRow, State } from './model.ts';
-import { tellEvent } from './views/timeline.ts';
+import { tellEvent } from '../client/tell-event.ts';
 
 type DataAction = Extract<
   Action,

@@ -1,7 +1,8 @@
+import type { Tone as WordTone } from '../../client/words.ts';
 import { cellWidth, cleanLine, fitCells, wrapCells } from './cells.ts';
 
 /** What a piece of text means; the terminal's colours are chosen in one place. */
-export type Tone = 'plain' | 'dim' | 'bold' | 'good' | 'bad' | 'warn' | 'info' | 'added' | 'removed' | 'match';
+export type Tone = WordTone | 'added' | 'removed' | 'match';
 
 export interface Span {
   text: string;

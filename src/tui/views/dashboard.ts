@@ -1,8 +1,9 @@
+import { toRiskTone, toStatusWord } from '../../client/words.ts';
 import type { TicketView } from '../../api/contract.ts';
 import type { State } from '../model.ts';
 import { selectedIndex, shownTickets, windowTop } from '../select.ts';
 import { column, highlight, line, span, type Line, type Span } from '../text/lines.ts';
-import { toAge, toHealthTone, toRiskTone, toStatusWord } from './words.ts';
+import { toAge, toHealthTone } from './words.ts';
 
 /** The list of tickets under what is going on: only the lines that fit are made, however many tickets there are. */
 export function viewDashboard(state: State, width: number, height: number): Line[] {

@@ -1,7 +1,7 @@
+import { toRiskTone } from '../../client/words.ts';
 import type { Dialog, State, TextPurpose } from '../model.ts';
 import { line, lineWidth, paragraph, span, type Line } from '../text/lines.ts';
 import { viewEdit } from './form.ts';
-import { toRiskTone } from './words.ts';
 
 const TITLES: Record<TextPurpose, string> = {
   answer: 'Answer',

@@ -1,8 +1,9 @@
+import { toRiskTone } from '../../client/words.ts';
 import { toRefLabel } from '../../manifest/object.ts';
 import type { PlanView } from '../../api/contract.ts';
 import type { TicketEvent } from '../../ticket/event.ts';
 import { line, paragraph, span, type Line, type Tone } from '../text/lines.ts';
-import { toHealthTone, toPercent, toRiskTone, toTime } from './words.ts';
+import { toHealthTone, toPercent, toTime } from './words.ts';
 
 /** The plan as somebody who has to approve it reads it. */
 export function planRows(plan: PlanView | undefined, width: number): Line[] {

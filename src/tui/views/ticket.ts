@@ -1,3 +1,4 @@
+import { toRiskTone, toShortHash, toStatusWord } from '../../client/words.ts';
 import type { TicketView } from '../../api/contract.ts';
 import { TICKET_TABS, type OpenTicket, type State, type TicketTab } from '../model.ts';
 import { clamp, currentTicket } from '../select.ts';
@@ -5,7 +6,7 @@ import { line, paragraph, span, spread, type Line, type Span } from '../text/lin
 import { viewDifference } from './difference.ts';
 import { adviceRows, observedRows, planRows } from './plan.ts';
 import { timelineRows } from './timeline.ts';
-import { toAge, toRiskTone, toShortHash, toStatusWord } from './words.ts';
+import { toAge } from './words.ts';
 
 /** One ticket: what it is and what it waits for, always in sight, and one of five pages under it. */
 export function viewTicket(state: State, width: number, height: number): Line[] {
