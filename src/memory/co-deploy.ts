@@ -11,9 +11,9 @@ import {
   toPattern,
 } from './pair-evidence.ts';
 import type { Suspicions } from './suspicion.ts';
-import { STRENGTH, createSuspicions, suspicionOf } from './suspicion.ts';
+import { STRENGTH, suspicionOf } from './suspicion.ts';
 import type { Timeline } from './timeline.ts';
-import { servicesBeside, servicesUnderWay } from './timeline.ts';
+import { servicesBeside, underWayAmong } from './timeline.ts';
 
 const DAY_MS = 86_400_000;
 /** Failures together below which a pair is not looked at. */
@@ -44,7 +44,7 @@ export function createCoDeploys(): CoDeploys {
     testedAtMs: Number.NEGATIVE_INFINITY,
     tests: new Map(),
     patterns: new Map(),
-    suspicions: createSuspicions(),
+    suspicions: [],
   };
 }
 
@@ -99,13 +99,17 @@ const ALONE: Company = { beside: 0, patterns: [], suspected: [] };
 
 /** Who is under way at a time that this service may fail beside: what is claimed counts by its counts, the rest by suspicion. */
 export function companyOf(pairs: CoDeploys, line: Timeline, own: number | undefined, atMs: number): Company {
-  const suspicions = own === undefined ? undefined : pairs.suspicions.get(own);
-  if (own === undefined || suspicions === undefined) return ALONE;
+  const suspects = own === undefined ? undefined : pairs.suspicions[own];
+  if (own === undefined || suspects === undefined) return ALONE;
   const claimed = pairs.patterns.get(own);
+  const others =
+    claimed === undefined
+      ? suspects.others
+      : [...suspects.others, ...claimed.flatMap((pattern) => line.ids.get(pattern.with) ?? [])];
   const patterns: ConfirmedPattern[] = [];
   const suspected: { name: string; probability: number }[] = [];
   let sound = 1;
-  for (const other of servicesUnderWay(line, atMs, own)) {
+  for (const other of underWayAmong(line, atMs, others)) {
     const name = line.names[other] ?? '';
     const pattern = claimed?.find((known) => known.with === name);
     if (pattern !== undefined) {
@@ -113,7 +117,7 @@ export function companyOf(pairs: CoDeploys, line: Timeline, own: number | undefi
       sound *= 1 - pattern.excess;
       continue;
     }
-    const probability = suspicionOf(suspicions, other);
+    const probability = suspicionOf(suspects, other);
     if (probability < SUSPECTED) continue;
     suspected.push({ name, probability });
     sound *= 1 - STRENGTH * probability;

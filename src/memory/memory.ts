@@ -6,6 +6,7 @@ import type { MemoryGraph } from './graph.ts';
 import { toMemoryGraph } from './graph.ts';
 import { createProjection } from './projection.ts';
 import type { Prediction, RiskAssessment, RiskInput } from './risk.ts';
+import { listRecent } from './service-state.ts';
 import type { CostTable, StrategyChoice, StrategyInput } from './strategy.ts';
 import { chooseStrategy } from './strategy.ts';
 
@@ -109,11 +110,11 @@ export function createDeployMemory(options: MemoryOptions = {}): DeployMemory {
       });
       return toMemoryContext(risk, choice, projection.patterns(scope), projection.find(scope));
     },
-    history: (scope, limit) =>
-      (projection.find(scope)?.recent ?? [])
-        .slice(-Math.max(0, limit) || Number.POSITIVE_INFINITY)
-        .reverse()
-        .map((record) => ({ ...record })),
+    history: (scope, limit) => {
+      const state = projection.find(scope);
+      const recent = state === undefined ? [] : listRecent(state);
+      return recent.slice(0, Math.max(0, limit)).map((record) => ({ ...record }));
+    },
     snapshot: () => projection.snapshot(),
     graph: () => toMemoryGraph(projection.states(), projection.patterns),
   };

@@ -123,7 +123,7 @@ export function createProjection(snapshot?: Uint8Array, ignored: ReadonlySet<str
       addStart(state, record);
       const version = versionOf(fact);
       if (version !== undefined)
-        addVersion(state, version, fact.startedAtMs, seen.version.older, index.namesakes(fact.service), all.order);
+        addVersion(state, version, fact.startedAtMs, seen.version, index.namesakes(fact.service), all.order);
       return made;
     },
     addOutcome: (fact) => {

@@ -47,8 +47,8 @@ export interface ServiceState {
   slow: FadingCount;
   lastStrategy?: Strategy;
   lastFailure?: DeployRecord;
-  /** Oldest first. */
-  recent: DeployRecord[];
+  /** The newest ones, as a ring: `oldest` is the place of the oldest once all are taken. */
+  recent: { records: DeployRecord[]; oldest: number };
   patterns: Map<string, FailurePattern>;
   /** Start times within a day before the newest one. */
   startsMs: number[];
@@ -58,7 +58,7 @@ export interface ServiceState {
   lastWasOlder: boolean;
   lastOlderAtMs: number;
   /** Weights of the forms of versions, in units that grow with every deploy. */
-  shapes: Map<string, number>;
+  shapes: Map<string, { weight: number }>;
   shapeTotal: number;
   shapeUnit: number;
 }
@@ -77,7 +77,7 @@ export function createServiceState(scope: Scope, place: number): ServiceState {
     run: 0,
     fast: { deploys: 0, failures: 0 },
     slow: { deploys: 0, failures: 0 },
-    recent: [],
+    recent: { records: [], oldest: 0 },
     patterns: new Map(),
     startsMs: [],
     versions: createVersionTimes(),
@@ -100,8 +100,18 @@ export function addStart(state: ServiceState, record: DeployRecord): void {
   state.lastStrategy = strategy;
   while (state.startsMs.length > 0 && (state.startsMs[0] ?? 0) <= startedAtMs - DAY_MS) state.startsMs.shift();
   state.startsMs.push(startedAtMs);
-  state.recent.push(record);
-  if (state.recent.length > RECENT) state.recent.shift();
+  const { records, oldest } = state.recent;
+  if (records.length < RECENT) {
+    records.push(record);
+    return;
+  }
+  records[oldest] = record;
+  state.recent.oldest = (oldest + 1) % RECENT;
+}
+
+/** The deploys kept in full, newest first. */
+export function listRecent({ recent: { records, oldest } }: ServiceState): DeployRecord[] {
+  return [...records.slice(oldest), ...records.slice(0, oldest)].reverse();
 }
 
 /** @param weight what a failure is worth as evidence against this service; less where others failed with it */

@@ -1,11 +1,17 @@
 import type { Timeline } from './timeline.ts';
-import { rowFailed, servicesBeside } from './timeline.ts';
+import { besideAmong, rowFailed, servicesBeside } from './timeline.ts';
 
 /**
  * How strongly each pair is suspected: the log-odds that deploys of a service fail because another one deploys too. A
- * suspicion is enough to be careful, long before the pattern is sure enough to be claimed. Plain data.
+ * suspicion is enough to be careful, long before the pattern is sure enough to be claimed. By service; plain data.
  */
-export type Suspicions = Map<number, Map<number, number>>;
+export type Suspicions = (Suspects | undefined)[];
+
+/** Whom one service is suspected to fail beside. Few, and read twice for every deploy, so they stand in two arrays. */
+export interface Suspects {
+  others: number[];
+  scores: number[];
+}
 
 /** Among the services one happens to deploy beside, about one in a hundred is a cause. */
 const PRIOR = Math.log(1 / 100);
@@ -22,10 +28,6 @@ const MAX_PARTNERS = 60;
 /** Deploys before a first failure together that are looked at for deploys together that went well. */
 const LOOK_BACK = 200;
 
-export function createSuspicions(): Suspicions {
-  return new Map();
-}
-
 /**
  * Hears how a deploy ended. Only failures start a suspicion; deploys together that went well before it are then counted
  * from the timeline.
@@ -41,41 +43,65 @@ export function hearPair(
   weight: number,
 ): void {
   const own = line.who[row] ?? 0;
-  const known = suspicions.get(own);
-  if (!failed && known === undefined) return;
-  const beside = servicesBeside(line, row);
-  if (beside.length === 0) return;
-  const pairs = known ?? new Map<number, number>();
-  if (known === undefined) suspicions.set(own, pairs);
-  if (!failed) {
-    for (const other of beside) {
-      const score = pairs.get(other);
-      if (score === undefined) continue;
-      if (score + PEACE < GIVEN_UP) pairs.delete(other);
-      else pairs.set(other, score + PEACE);
-    }
-    return;
-  }
-  const floor = Math.max(LEAST_USUAL, usual);
-  const gain = weight * Math.log((1 - (1 - floor) * (1 - STRENGTH)) / floor);
-  const fresh = beside.filter((other) => !pairs.has(other));
-  const peaceful = fresh.length === 0 ? undefined : countPeaceful(line, row, new Set(fresh));
-  for (const other of beside) {
-    const score = (pairs.get(other) ?? PRIOR + (peaceful?.get(other) ?? 0) * PEACE) + gain;
-    if (score >= GIVEN_UP) pairs.set(other, score);
-  }
-  if (pairs.size > MAX_PARTNERS) forgetLeast(pairs);
+  const known = suspicions[own];
+  if (failed) hearFailure(suspicions, line, row, Math.max(LEAST_USUAL, usual), weight);
+  else if (known !== undefined) hearPeace(known, besideAmong(line, row, known.others));
 }
 
-function forgetLeast(pairs: Map<number, number>): void {
-  const kept = [...pairs].sort((a, b) => b[1] - a[1] || a[0] - b[0]).slice(0, MAX_PARTNERS / 2);
-  pairs.clear();
-  for (const [other, score] of kept) pairs.set(other, score);
+function hearPeace(known: Suspects, beside: readonly number[]): void {
+  for (const other of beside) {
+    const at = known.others.indexOf(other);
+    const score = (known.scores[at] ?? PRIOR) + PEACE;
+    if (score >= GIVEN_UP) {
+      known.scores[at] = score;
+      continue;
+    }
+    known.others.splice(at, 1);
+    known.scores.splice(at, 1);
+  }
+}
+
+function hearFailure(suspicions: Suspicions, line: Timeline, row: number, usual: number, weight: number): void {
+  const beside = servicesBeside(line, row);
+  if (beside.length === 0) return;
+  const known = suspectsOf(suspicions, line.who[row] ?? 0);
+  const gain = weight * Math.log((1 - (1 - usual) * (1 - STRENGTH)) / usual);
+  const fresh = beside.filter((other) => !known.others.includes(other));
+  const peaceful = countPeaceful(line, row, fresh);
+  for (const other of beside) {
+    const at = known.others.indexOf(other);
+    const before = at < 0 ? PRIOR + (peaceful.get(other) ?? 0) * PEACE : (known.scores[at] ?? PRIOR);
+    const score = before + gain;
+    if (score < GIVEN_UP) continue;
+    if (at >= 0) {
+      known.scores[at] = score;
+      continue;
+    }
+    known.others.push(other);
+    known.scores.push(score);
+  }
+  if (known.others.length > MAX_PARTNERS) forgetLeast(known);
+}
+
+function suspectsOf(suspicions: Suspicions, own: number): Suspects {
+  // Filled up in between, since an array with large holes is slow.
+  while (suspicions.length <= own) suspicions.push(undefined);
+  return (suspicions[own] ??= { others: [], scores: [] });
+}
+
+function forgetLeast(known: Suspects): void {
+  const kept = known.others
+    .map((other, at) => ({ other, score: known.scores[at] ?? 0 }))
+    .sort((a, b) => b.score - a.score || a.other - b.other)
+    .slice(0, MAX_PARTNERS / 2);
+  known.others = kept.map(({ other }) => other);
+  known.scores = kept.map(({ score }) => score);
 }
 
 /** Deploys beside each of the others that went well before this row; looks back a bounded way. */
-function countPeaceful(line: Timeline, row: number, others: Set<number>): Map<number, number> {
+function countPeaceful(line: Timeline, row: number, others: readonly number[]): Map<number, number> {
   const counts = new Map<number, number>();
+  if (others.length === 0) return counts;
   let left = LOOK_BACK;
   for (
     let before = line.newest[line.who[row] ?? 0] ?? -1;
@@ -84,14 +110,13 @@ function countPeaceful(line: Timeline, row: number, others: Set<number>): Map<nu
   ) {
     left -= 1;
     if (before >= row || rowFailed(line, before) !== false) continue;
-    for (const other of servicesBeside(line, before))
-      if (others.has(other)) counts.set(other, (counts.get(other) ?? 0) + 1);
+    for (const other of besideAmong(line, before, others)) counts.set(other, (counts.get(other) ?? 0) + 1);
   }
   return counts;
 }
 
-/** The probability that the pair is real. @param known what is suspected of one service */
-export function suspicionOf(known: ReadonlyMap<number, number>, other: number): number {
-  const score = known.get(other);
-  return score === undefined ? 0 : 1 / (1 + Math.exp(-score));
+/** The probability that the pair is real. @param known whom the service is suspected to fail beside */
+export function suspicionOf(known: Suspects, other: number): number {
+  const at = known.others.indexOf(other);
+  return at < 0 ? 0 : 1 / (1 + Math.exp(-(known.scores[at] ?? 0)));
 }

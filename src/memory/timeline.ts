@@ -23,7 +23,7 @@ export interface Timeline {
   ids: Map<string, number>;
   /** Rows that failed, ascending. */
   failed: number[];
-  /** Scratch: by service the search that found it last, so that distinct services are told apart without a set. */
+  /** Scratch: by service the last search that found or wanted it, so that services are told apart without a set. */
   marks: number[];
   mark: number;
 }
@@ -122,13 +122,27 @@ export function servicesBeside(line: Timeline, row: number): number[] {
   return found;
 }
 
-/** Services under way at a time after the newest start. */
-export function servicesUnderWay(line: Timeline, atMs: number, except: number): number[] {
+/** Those of some other services that were under way at any moment of the row's time, each once, as they are found. */
+export function besideAmong(line: Timeline, row: number, others: readonly number[]): number[] {
+  const found: number[] = [];
+  const { startMs, endMs, who } = line;
+  const start = startMs[row] ?? 0;
+  const end = endMs[row] ?? 0;
+  const mark = markWanted(line, others);
+  for (let other = row - 1; other >= 0 && startMs[other]! > start - MAX_UNDER_WAY_MS; other -= 1)
+    if (endMs[other]! >= start) addWanted(line, mark, who[other]!, found);
+  for (let other = row + 1; other < line.length && startMs[other]! <= end; other += 1)
+    addWanted(line, mark, who[other]!, found);
+  return found;
+}
+
+/** Those of some services that are under way at a time after the newest start. */
+export function underWayAmong(line: Timeline, atMs: number, others: readonly number[]): number[] {
   const found: number[] = [];
   const { startMs, endMs, who, state } = line;
-  const mark = beginSearch(line, except);
+  const mark = markWanted(line, others);
   for (let row = line.length - 1; row >= 0 && startMs[row]! > atMs - MAX_UNDER_WAY_MS; row -= 1)
-    if (state[row] === OPEN || endMs[row]! > atMs) addFound(line, mark, who[row]!, found);
+    if (state[row] === OPEN || endMs[row]! > atMs) addWanted(line, mark, who[row]!, found);
   return found;
 }
 
@@ -165,5 +179,18 @@ function beginSearch(line: Timeline, except: number | undefined): number {
 function addFound(line: Timeline, mark: number, service: number, found: number[]): void {
   if (line.marks[service] === mark) return;
   line.marks[service] = mark;
+  found.push(service);
+}
+
+/** Begins a search for certain services only: a mark says that one is wanted, and is taken off when it is found. */
+function markWanted(line: Timeline, wanted: readonly number[]): number {
+  line.mark += 1;
+  for (const service of wanted) line.marks[service] = line.mark;
+  return line.mark;
+}
+
+function addWanted(line: Timeline, mark: number, service: number, found: number[]): void {
+  if (line.marks[service] !== mark) return;
+  line.marks[service] = 0;
   found.push(service);
 }

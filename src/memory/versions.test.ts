@@ -13,7 +13,7 @@ function createPair() {
   const view = (state: ServiceState, version: string, atMs: number) =>
     viewVersion(version, atMs, `c/${state.scope.environment}`, state, all, order);
   const deploy = (state: ServiceState, version: string, atMs: number) => {
-    addVersion(state, version, atMs, view(state, version, atMs).older, all, order);
+    addVersion(state, version, atMs, view(state, version, atMs), all, order);
   };
   return { staging, production, view, deploy };
 }

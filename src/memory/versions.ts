@@ -38,22 +38,29 @@ function isLower(order: EnvironmentOrder, lower: string, higher: string): boolea
 
 /** What the versions say about a deploy that is about to begin. */
 export interface VersionView {
+  /** Deployed here before. */
+  known: boolean;
   /** Seen here before, and not what runs now: going back. */
   older: boolean;
   /** How unusual the form of the version is here: 0 for the usual one, about 4 for one never seen among many. */
   surprise: number;
+  /** The form; undefined where there is none yet to compare it with. */
+  shape: string | undefined;
   /** Lower environments, of those the service usually passes, in which this version was never seen. */
-  skipped: string[];
+  skipped: readonly string[];
   /** Failures of this version that are known from lower environments. */
   failedBelow: number;
-  failedIn: string[];
+  failedIn: readonly string[];
   /** Lower environments that were moved back to an older version last. */
-  movedBack: string[];
+  movedBack: readonly string[];
   /** A lower environment runs another version by now. */
   elsewhere: boolean;
   /** Hours since a lower environment saw this version; undefined where none did. */
   hoursBelow: number | undefined;
 }
+
+/** For most deploys there is nothing to list. */
+const NONE: readonly string[] = [];
 
 export function viewVersion(
   version: string | undefined,
@@ -64,55 +71,59 @@ export function viewVersion(
   order: EnvironmentOrder,
 ): VersionView {
   const view: VersionView = {
+    known: false,
     older: false,
     surprise: 0,
-    skipped: [],
+    shape: undefined,
+    skipped: NONE,
     failedBelow: 0,
-    failedIn: [],
-    movedBack: [],
+    failedIn: NONE,
+    movedBack: NONE,
     elsewhere: false,
     hoursBelow: undefined,
   };
   if (version === undefined) return view;
   if (state !== undefined) {
-    view.older = version !== state.lastVersion && state.versions.places.has(version);
-    view.surprise = surpriseOf(state, version);
+    view.known = state.versions.places.has(version);
+    view.older = view.known && version !== state.lastVersion;
+    view.shape = toVersionShape(version);
+    view.surprise = surpriseOf(state, view.shape);
   }
   for (const sibling of siblings) {
     if (sibling === state || sibling.versions.names.length < MIN_LOWER_DEPLOYS) continue;
     if (!isLower(order, sibling.environment, environment)) continue;
     const name = sibling.scope.environment;
     const seenAtMs = findVersionMs(sibling.versions, version);
-    if (seenAtMs === undefined) view.skipped.push(name);
+    if (seenAtMs === undefined) view.skipped = [...view.skipped, name];
     else view.hoursBelow = Math.max(view.hoursBelow ?? 0, (atMs - seenAtMs) / 3_600_000);
     const failures = sibling.failedVersions.get(version) ?? 0;
     view.failedBelow += failures;
-    if (failures > 0) view.failedIn.push(name);
+    if (failures > 0) view.failedIn = [...view.failedIn, name];
     if (sibling.lastVersion !== version) view.elsewhere = true;
-    if (sibling.lastWasOlder) view.movedBack.push(name);
+    if (sibling.lastWasOlder) view.movedBack = [...view.movedBack, name];
   }
   return view;
 }
 
-function surpriseOf(state: ServiceState, version: string): number {
+function surpriseOf(state: ServiceState, shape: string): number {
   if (state.shapeTotal === 0) return 0;
-  const seen = (state.shapes.get(toVersionShape(version)) ?? 0) / state.shapeUnit;
+  const seen = (state.shapes.get(shape)?.weight ?? 0) / state.shapeUnit;
   return Math.min(4, Math.max(0, -Math.log((seen + 0.5) / (state.shapeTotal / state.shapeUnit + 1))));
 }
 
-/** Takes note of a version that is being deployed. `older` is what `viewVersion` said before. */
+/** Takes note of a version that is being deployed. @param view what `viewVersion` said before */
 export function addVersion(
   state: ServiceState,
   version: string,
   atMs: number,
-  older: boolean,
+  { known, older, shape }: VersionView,
   siblings: readonly ServiceState[],
   order: EnvironmentOrder,
 ): void {
   state.lastWasOlder = older;
   if (older) state.lastOlderAtMs = atMs;
-  addShape(state, toVersionShape(version));
-  if (!state.versions.places.has(version)) {
+  addShape(state, shape ?? toVersionShape(version));
+  if (!known) {
     for (const sibling of siblings)
       if (sibling !== state && sibling.versions.places.has(version))
         addOrder(order, sibling.environment, state.environment);
@@ -130,12 +141,14 @@ function addOrder(order: EnvironmentOrder, first: string, then: string): void {
 /** Fades all shapes by letting each new one weigh more; rescaled long before the weights grow too large. */
 function addShape(state: ServiceState, shape: string): void {
   state.shapeUnit /= SHAPE_DECAY;
-  state.shapes.set(shape, (state.shapes.get(shape) ?? 0) + state.shapeUnit);
+  const known = state.shapes.get(shape);
+  if (known === undefined) state.shapes.set(shape, { weight: state.shapeUnit });
+  else known.weight += state.shapeUnit;
   state.shapeTotal += state.shapeUnit;
   if (state.shapeUnit < 1e6) return;
-  for (const [known, weight] of state.shapes) {
-    if (weight < 0.01 * state.shapeUnit) state.shapes.delete(known);
-    else state.shapes.set(known, weight / state.shapeUnit);
+  for (const [name, other] of state.shapes) {
+    if (other.weight < 0.01 * state.shapeUnit) state.shapes.delete(name);
+    else other.weight /= state.shapeUnit;
   }
   state.shapeTotal /= state.shapeUnit;
   state.shapeUnit = 1;
