@@ -20,7 +20,7 @@ const ladder = [
   'api',
   'client',
   'sandbox',
-  ['mcp', 'cli', 'tui'],
+  ['mcp', 'web', 'cli', 'tui'],
   'app',
   'main',
 ];

@@ -40,6 +40,7 @@ import { openInfraRepo, type InfraRepo } from './repo/infra-repo.ts';
 import { createRunner } from './runner/runner.ts';
 import { startEmbedded, type Embedded } from './sandbox/embedded.ts';
 import { createJournal } from './ticket/event-store.ts';
+import { createAssets } from './web/assets.ts';
 import { createTicketService } from './ticket/service.ts';
 
 /** A running Tiphys. */
@@ -200,6 +201,7 @@ async function assemble(loaded: LoadedConfig, closers: (() => Promise<void> | vo
         policyVersion: toPolicyVersion(policySettings),
         warnings,
       },
+      page: createAssets(),
       answerMcp: async (...asked) => await (await import('./mcp/http.ts')).answerMcp(...asked),
       readiness: toReadiness({ db, repo, instances }),
     },

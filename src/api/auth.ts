@@ -39,6 +39,8 @@ function toApiKeys(keys: readonly string[], access: Access): ApiKey[] {
 }
 
 const OPEN_PATHS = new Set(['/api/health']);
+/** The page in the browser: a browser cannot send a key when it opens an address, and the files hold nothing secret. */
+const isPage = (path: string) => path === '/' || path.startsWith('/page/');
 /** Reading, whatever the method: what is asked for through it comes to the API once more, with the same key. */
 const READING_PATHS = new Set(['/mcp']);
 const READING_METHODS = new Set(['GET', 'HEAD']);
@@ -56,6 +58,7 @@ export function addAuth(app: FastifyInstance, { apiKeys, readOnlyApiKeys }: Auth
   app.addHook('onRequest', async (request, reply) => {
     const path = request.url.split('?')[0] ?? '';
     if (OPEN_PATHS.has(path)) return;
+    if (keys.length > 0 && isPage(path)) return;
     if (keys.length === 0) {
       checkLocal(request);
       return;

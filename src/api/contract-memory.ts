@@ -80,6 +80,7 @@ export const servicesSchema = z
     ),
   })
   .meta({ id: 'RememberedServices' });
+export type ServicesView = z.infer<typeof servicesSchema>;
 
 export const contextSchema = z
   .object({

@@ -179,6 +179,8 @@ export const streamQuerySchema = z.strictObject({
 export const listAuditSchema = z.strictObject({
   after: z.coerce.number().int().min(0).default(0),
   limit: z.coerce.number().int().min(1).max(5_000).default(1_000),
+  /** The last page instead of the one behind `after`. */
+  newest: z.stringbool().default(false),
 });
 export const auditVerdictSchema = z
   .object({
@@ -209,6 +211,8 @@ export const auditListSchema = z
     lastSeq: z.number(),
   })
   .meta({ id: 'AuditList' });
+export type AuditListView = z.infer<typeof auditListSchema>;
+export type AuditVerdictView = z.infer<typeof auditVerdictSchema>;
 
 export const ticketIdSchema = z.strictObject({ id: z.string().regex(/^tkt_[0-9A-HJKMNP-TV-Z]{26}$/, 'a ticket id') });
 export const approvalParamsSchema = ticketIdSchema.extend({

@@ -7,6 +7,7 @@ import type { Journal } from '../ticket/event-store.ts';
 import type { TicketService } from '../ticket/service.ts';
 import type { InfoView } from './contract.ts';
 import type { Metrics } from './metrics.ts';
+import type { PageFiles } from './routes/page.ts';
 import type { AnswerMcp } from './routes/mcp.ts';
 import type { Streams } from './stream.ts';
 
@@ -29,6 +30,8 @@ export interface ApiDeps {
   info: Omit<InfoView, 'tickets' | 'events'>;
   /** What `/mcp` answers with; without it there is no such route. */
   answerMcp?: AnswerMcp;
+  /** The page in the browser; without it there is none. */
+  page?: PageFiles;
   /** Asked by `GET /api/ready`, all at once; each answers with a sentence or throws. */
   readiness: Record<string, () => Promise<string>>;
 }

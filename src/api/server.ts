@@ -16,6 +16,7 @@ import { addAuditRoutes } from './routes/audit.ts';
 import { addEventRoutes } from './routes/events.ts';
 import { addMcpRoute } from './routes/mcp.ts';
 import { addMemoryRoutes } from './routes/memory.ts';
+import { addPageRoutes } from './routes/page.ts';
 import { addSystemRoutes } from './routes/system.ts';
 import { addTicketRoutes } from './routes/tickets.ts';
 import { createStreams, type StreamOptions } from './stream.ts';
@@ -77,6 +78,7 @@ export async function createServer(
   addEventRoutes(app, routeDeps);
   addAuditRoutes(app, routeDeps);
   addMemoryRoutes(app, routeDeps);
+  if (deps.page !== undefined) addPageRoutes(app, deps.page);
   if (deps.answerMcp !== undefined) addMcpRoute(app, deps.answerMcp);
   app.addHook('preClose', async () => streams.close());
   return app;

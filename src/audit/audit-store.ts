@@ -42,15 +42,19 @@ export async function appendAudit(trx: Knex.Transaction, entries: readonly Audit
   }
 }
 
-/** A page of the log in order, entries with `seq` greater than `afterSeq`. */
+/** A page of the log in order: entries with `seq` greater than `afterSeq`, or the newest of those. */
 export async function listAudit(
   knex: Knex,
-  options: { ticketId?: string; afterSeq?: number; limit: number },
+  options: { ticketId?: string; afterSeq?: number; limit: number; newest?: boolean },
 ): Promise<ChainedEntry[]> {
-  const query = knex<AuditRow>('audit').orderBy('seq', 'asc').limit(options.limit);
+  const isNewest = options.newest === true;
+  const query = knex<AuditRow>('audit')
+    .orderBy('seq', isNewest ? 'desc' : 'asc')
+    .limit(options.limit);
   if (options.ticketId !== undefined) void query.where('ticket_id', options.ticketId);
   if (options.afterSeq !== undefined) void query.where('seq', '>', options.afterSeq);
-  return (await query).map(toEntry);
+  const entries = (await query).map(toEntry);
+  return isNewest ? entries.reverse() : entries;
 }
 
 /** Walks the whole chain in pages; reads only. */

@@ -18,7 +18,7 @@ export function addAuditRoutes(server: FastifyInstance, deps: RouteDeps): void {
       },
     },
     async ({ query }) => {
-      const items = await listAudit(deps.db.knex, { afterSeq: query.after, limit: query.limit });
+      const items = await listAudit(deps.db.knex, { afterSeq: query.after, limit: query.limit, newest: query.newest });
       return { items, lastSeq: items.at(-1)?.seq ?? query.after };
     },
   );

@@ -118,7 +118,7 @@ export function addTicketRoutes(server: FastifyInstance, deps: RouteDeps): void 
     },
     async ({ params, query }) => {
       await tickets.get(params.id);
-      const page = { afterSeq: query.after, limit: query.limit };
+      const page = { afterSeq: query.after, limit: query.limit, newest: query.newest };
       const items = await listAudit(deps.db.knex, { ticketId: params.id, ...page });
       return { items, lastSeq: items.at(-1)?.seq ?? query.after };
     },
