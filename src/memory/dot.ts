@@ -5,6 +5,7 @@ const SHAPES: Readonly<Record<NodeKind, string>> = {
   service: 'box',
   version: 'note',
   failure: 'octagon',
+  incident: 'hexagon',
 };
 
 /** The graph in the DOT language, for Graphviz and everything that reads it. */

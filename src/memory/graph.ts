@@ -1,11 +1,21 @@
 import type { ConfirmedPattern } from './pair-evidence.ts';
 import { toClaim } from './explain.ts';
-import type { Scope } from './facts.ts';
-import { toScopeKey } from './facts.ts';
+import type { FailureFingerprint, Scope } from './facts.ts';
+import { isFailure, toScopeKey } from './facts.ts';
+import { listIncidents, type PastIncident } from './past-incidents.ts';
 import type { ServiceState } from './service-state.ts';
+import { listRecent } from './service-state.ts';
 
-export type NodeKind = 'service' | 'environment' | 'version' | 'failure';
-export type EdgeKind = 'runs_in' | 'runs_version' | 'fails_with' | 'fails_beside';
+export type NodeKind = 'service' | 'environment' | 'version' | 'failure' | 'incident';
+export type EdgeKind =
+  | 'runs_in'
+  | 'runs_version'
+  | 'failed_version'
+  | 'failed_with'
+  | 'fails_with'
+  | 'fails_beside'
+  | 'happened_in'
+  | 'hit_by';
 
 export interface GraphNode {
   id: string;
@@ -29,61 +39,143 @@ export interface MemoryGraph {
   edges: GraphEdge[];
 }
 
-/** The graph is only a way to look at the remembered facts: nothing is stored in it that they do not hold. Sorted, so equal memories give equal graphs. */
+/**
+ * The graph is only a way to look at the remembered facts: nothing is stored in it that they do not hold. Sorted, so equal
+ * memories give equal graphs. Failures of single versions and incidents are of the deploys that are remembered in full.
+ */
 export function toMemoryGraph(
   states: Iterable<ServiceState>,
   patternsOf: (scope: Scope) => readonly ConfirmedPattern[],
 ): MemoryGraph {
-  const nodes = new Map<string, GraphNode>();
-  const edges: GraphEdge[] = [];
-  const addNode = (id: string, kind: NodeKind, label: string, count: number) => {
-    const known = nodes.get(id);
-    if (known === undefined) nodes.set(id, { id, kind, label, count });
-    else known.count += count;
-  };
-  for (const state of states) {
-    const service = `service:${toScopeKey(state.scope)}`;
-    const environment = `environment:${state.scope.cluster}/${state.scope.environment}`;
-    addNode(service, 'service', state.scope.service, state.started);
-    addNode(environment, 'environment', state.scope.environment, state.started);
-    edges.push({
-      from: service,
-      to: environment,
-      kind: 'runs_in',
-      count: state.started,
-      detail: `${state.failures} of ${state.deploys} deploys failed`,
-    });
-    if (state.lastVersion !== undefined) {
-      const version = `version:${state.scope.service}@${state.lastVersion}`;
-      addNode(version, 'version', state.lastVersion, 1);
-      edges.push({ from: service, to: version, kind: 'runs_version', count: 1, detail: 'deployed last' });
-    }
-    for (const pattern of state.patterns.values()) {
-      const failure = `failure:${pattern.fingerprint.class}:${pattern.fingerprint.signature}`;
-      addNode(failure, 'failure', pattern.fingerprint.class, pattern.count);
-      edges.push({
-        from: service,
-        to: failure,
+  const all = [...states];
+  const graph = createGraph();
+  for (const state of all) {
+    addPlace(graph, state);
+    addVersions(graph, state);
+    for (const pattern of state.patterns.values())
+      graph.addEdge({
+        from: toServiceId(toScopeKey(state.scope)),
+        to: graph.addNode(toFailureId(pattern.fingerprint), 'failure', pattern.fingerprint.class, pattern.count),
         kind: 'fails_with',
         count: pattern.count,
-        detail: `failed ${pattern.count} times like this`,
+        detail: `failed ${pattern.count === 1 ? 'once' : `${pattern.count} times`} like this`,
       });
-    }
     for (const pattern of patternsOf(state.scope)) {
-      const { cluster, environment: name } = state.scope;
-      edges.push({
-        from: service,
-        to: `service:${cluster}/${name}/${pattern.with}`,
+      const { cluster, environment } = state.scope;
+      graph.addEdge({
+        from: toServiceId(toScopeKey(state.scope)),
+        to: toServiceId(`${cluster}/${environment}/${pattern.with}`),
         kind: 'fails_beside',
         count: pattern.failedTogether,
         detail: toClaim(pattern),
       });
     }
   }
+  for (const incident of listIncidents(all)) addIncident(graph, incident);
+  return graph.sorted();
+}
+
+function createGraph() {
+  const nodes = new Map<string, GraphNode>();
+  const edges: GraphEdge[] = [];
   return {
-    nodes: [...nodes.values()].sort((a, b) => compareText(a.id, b.id)),
-    edges: edges.sort((a, b) => compareText(a.from, b.from) || compareText(a.kind, b.kind) || compareText(a.to, b.to)),
+    addNode: (id: string, kind: NodeKind, label: string, count: number): string => {
+      const known = nodes.get(id);
+      if (known === undefined) nodes.set(id, { id, kind, label, count });
+      else known.count += count;
+      return id;
+    },
+    addEdge: (edge: GraphEdge) => void edges.push(edge),
+    sorted: (): MemoryGraph => ({
+      nodes: [...nodes.values()].sort((a, b) => compareText(a.id, b.id)),
+      edges: edges.sort(
+        (a, b) => compareText(a.from, b.from) || compareText(a.kind, b.kind) || compareText(a.to, b.to),
+      ),
+    }),
   };
+}
+
+type Graph = ReturnType<typeof createGraph>;
+
+function addPlace(graph: Graph, state: ServiceState): void {
+  const { cluster, environment, service } = state.scope;
+  graph.addEdge({
+    from: graph.addNode(toServiceId(toScopeKey(state.scope)), 'service', service, state.started),
+    to: graph.addNode(`environment:${cluster}/${environment}`, 'environment', environment, state.started),
+    kind: 'runs_in',
+    count: state.started,
+    detail: `${state.failures} of ${state.deploys} deploys failed`,
+  });
+}
+
+/** The version deployed last, and those that failed, with what they failed of. */
+function addVersions(graph: Graph, state: ServiceState): void {
+  const { service } = state.scope;
+  const from = toServiceId(toScopeKey(state.scope));
+  const failed = new Map<string, Map<string, { fingerprint: FailureFingerprint | undefined; count: number }>>();
+  for (const { deploy, outcome } of listRecent(state)) {
+    const version = deploy.version ?? deploy.digest;
+    if (version === undefined || outcome === undefined || isFailure(outcome.outcome) !== true) continue;
+    const causes =
+      failed.get(version) ?? new Map<string, { fingerprint: FailureFingerprint | undefined; count: number }>();
+    failed.set(version, causes);
+    const { fingerprint } = outcome;
+    const key = fingerprint === undefined ? '' : toFailureId(fingerprint);
+    causes.set(key, { fingerprint, count: (causes.get(key)?.count ?? 0) + 1 });
+  }
+  if (state.lastVersion !== undefined) {
+    const to = graph.addNode(`version:${service}@${state.lastVersion}`, 'version', state.lastVersion, 1);
+    graph.addEdge({ from, to, kind: 'runs_version', count: 1, detail: 'deployed last' });
+  }
+  for (const [version, causes] of failed) {
+    const count = [...causes.values()].reduce((sum, cause) => sum + cause.count, 0);
+    const to = graph.addNode(`version:${service}@${version}`, 'version', version, count);
+    const { environment } = state.scope;
+    graph.addEdge({ from, to, kind: 'failed_version', count, detail: `failed in ${environment}` });
+    for (const { fingerprint, count: times } of causes.values())
+      if (fingerprint !== undefined)
+        graph.addEdge({
+          from: to,
+          to: graph.addNode(toFailureId(fingerprint), 'failure', fingerprint.class, 0),
+          kind: 'failed_with',
+          count: times,
+          detail: `failed like this in ${environment}`,
+        });
+  }
+}
+
+function addIncident(graph: Graph, { cluster, environment, firstAtMs, lastAtMs, hit }: PastIncident): void {
+  const begun = new Date(firstAtMs).toISOString();
+  const id = graph.addNode(
+    `incident:${cluster}/${environment}@${begun}`,
+    'incident',
+    `${begun.slice(0, 16).replace('T', ' ')}, ${hit.size} services`,
+    hit.size,
+  );
+  const minutes = Math.round((lastAtMs - firstAtMs) / 60_000);
+  graph.addEdge({
+    from: id,
+    to: `environment:${cluster}/${environment}`,
+    kind: 'happened_in',
+    count: hit.size,
+    detail: `${hit.size} services failed within ${minutes} minutes`,
+  });
+  for (const [key, count] of hit)
+    graph.addEdge({
+      from: toServiceId(key),
+      to: id,
+      kind: 'hit_by',
+      count,
+      detail: `failed ${count === 1 ? 'once' : `${count} times`} in it`,
+    });
+}
+
+function toServiceId(scopeKey: string): string {
+  return `service:${scopeKey}`;
+}
+
+function toFailureId(fingerprint: FailureFingerprint): string {
+  return `failure:${fingerprint.class}:${fingerprint.signature}`;
 }
 
 function compareText(a: string, b: string): number {

@@ -1,17 +1,23 @@
-import type { EdgeKind, GraphNode, MemoryGraph, NodeKind } from './graph.ts';
+import type { EdgeKind, GraphEdge, GraphNode, MemoryGraph, NodeKind } from './graph.ts';
 
-const COLUMNS: readonly NodeKind[] = ['environment', 'service', 'version', 'failure'];
+/** Kinds of node, left to right; incidents stand among the failures. */
+const COLUMNS: readonly (readonly NodeKind[])[] = [['environment'], ['service'], ['version'], ['failure', 'incident']];
 const FILL: Readonly<Record<NodeKind, string>> = {
   environment: '#dbe9ff',
   service: '#e8f5e9',
   version: '#f5f5f5',
   failure: '#ffe0e0',
+  incident: '#ffe9cc',
 };
 const STROKE: Readonly<Record<EdgeKind, string>> = {
   runs_in: '#90a4c8',
   runs_version: '#b0b0b0',
+  failed_version: '#d04848',
+  failed_with: '#d04848',
   fails_with: '#d04848',
   fails_beside: '#e08a00',
+  happened_in: '#e08a00',
+  hit_by: '#e08a00',
 };
 const WIDTH = 190;
 const HEIGHT = 34;
@@ -36,7 +42,7 @@ export function toSvg(graph: MemoryGraph): string {
   const places = layOut(graph);
   const rows = Math.max(
     1,
-    ...COLUMNS.map((kind) => [...places.values()].filter(({ node }) => node.kind === kind).length),
+    ...COLUMNS.map((kinds) => [...places.values()].filter(({ node }) => kinds.includes(node.kind)).length),
   );
   const width = 2 * MARGIN + (COLUMNS.length - 1) * COLUMN + WIDTH;
   const height = 2 * MARGIN + rows * (HEIGHT + GAP) + 24;
@@ -45,7 +51,9 @@ export function toSvg(graph: MemoryGraph): string {
     '<title>Deploy memory</title>',
     `<rect width="${width}" height="${height}" fill="#ffffff"/>`,
   ];
+  const told = toTold(graph);
   for (const edge of graph.edges) {
+    if (told.has(edge)) continue;
     const from = places.get(edge.from);
     const to = places.get(edge.to);
     if (from === undefined || to === undefined) continue;
@@ -67,15 +75,31 @@ export function toSvg(graph: MemoryGraph): string {
   return `${lines.join('\n')}\n`;
 }
 
+/** Edges that say no more than a way over other edges does: a service that fails, where the version that failed is known. */
+function toTold({ edges }: MemoryGraph): ReadonlySet<GraphEdge> {
+  const versions = Map.groupBy(
+    edges.filter(({ kind }) => kind === 'failed_version'),
+    ({ from }) => from,
+  );
+  const causes = new Set(edges.filter(({ kind }) => kind === 'failed_with').map(({ from, to }) => `${from}\n${to}`));
+  return new Set(
+    edges.filter(
+      ({ kind, from, to }) =>
+        kind === 'happened_in' ||
+        (kind === 'fails_with' && (versions.get(from) ?? []).some((version) => causes.has(`${version.to}\n${to}`))),
+    ),
+  );
+}
+
 function layOut(graph: MemoryGraph): Map<string, Place> {
   const neighbours = new Map<string, string[]>();
   for (const { from, to } of graph.edges) {
     neighbours.set(from, [...(neighbours.get(from) ?? []), to]);
     neighbours.set(to, [...(neighbours.get(to) ?? []), from]);
   }
-  const columns = COLUMNS.map((kind) =>
+  const columns = COLUMNS.map((kinds) =>
     graph.nodes
-      .filter((node) => node.kind === kind)
+      .filter((node) => kinds.includes(node.kind))
       .sort((a, b) => b.count - a.count || (a.id < b.id ? -1 : 1))
       .slice(0, MAX_PER_COLUMN),
   );
