@@ -19,7 +19,9 @@ export function createFileCredentials(file: string, { clock, logger, learn }: Fi
   let current: { text: string; credentials: Credentials } | undefined;
 
   const read = () => {
-    const text = readFileSync(file, 'utf8').trim().replace(/^Bearer\s+/i, '');
+    const text = readFileSync(file, 'utf8')
+      .trim()
+      .replace(/^Bearer\s+/i, '');
     learn(text);
     return { text, credentials: createTokenCredentials(text, clock, logger) };
   };
