@@ -12,6 +12,7 @@ import { createAgentGraph } from './agent/graph.ts';
 import type { InfoView } from './api/contract.ts';
 import { createServer } from './api/server.ts';
 import { createArgoInstances, type ArgoInstance, type ArgoInstances } from './argocd/instances.ts';
+import { createPreflightDesk } from './argocd/preflight-desk.ts';
 import { createBudgets, type ObservationBudgets } from './argocd/observation.ts';
 import { loadIsolation } from './cdk8s/isolation.ts';
 import { createSynth } from './cdk8s/synth.ts';
@@ -42,6 +43,9 @@ import { startEmbedded, type Embedded } from './sandbox/embedded.ts';
 import { createJournal } from './ticket/event-store.ts';
 import { createAssets } from './web/assets.ts';
 import { createTicketService } from './ticket/service.ts';
+
+const PREFLIGHT_TIMEOUT_MS = 10_000;
+const PREFLIGHT_FRESH_MS = 15_000;
 
 /** A running Tiphys. */
 export interface App {
@@ -177,6 +181,14 @@ async function assemble(loaded: LoadedConfig, closers: (() => Promise<void> | vo
   });
   const mode = embedded === undefined ? 'configured' : 'embedded_sandbox';
   const warnings = [...synth.isolation.warnings];
+  const preflight = createPreflightDesk({
+    repository: { url: repo.url, branch: repo.branch },
+    mayAct: config.argocd.mayRequestSync || config.argocd.mayTerminate,
+    timeoutMs: Math.min(config.argocd.requestTimeoutMs, PREFLIGHT_TIMEOUT_MS),
+    freshMs: PREFLIGHT_FRESH_MS,
+    ...{ instances, clock, redactor, logger },
+  });
+  closers.push(async () => await preflight.close());
   const server = await createServer(
     {
       db,
@@ -203,12 +215,15 @@ async function assemble(loaded: LoadedConfig, closers: (() => Promise<void> | vo
       },
       page: createAssets(),
       answerMcp: async (...asked) => await (await import('./mcp/http.ts')).answerMcp(...asked),
+      preflight,
       readiness: toReadiness({ db, repo, instances }),
     },
     { apiKeys: config.server.apiKeys, readOnlyApiKeys: config.server.readOnlyApiKeys },
   );
   closers.push(async () => await server.close());
   const url = await listen(server, config);
+  // Nobody waits for it: what is wrong is logged and stands among the warnings of /api/info.
+  void preflight.check();
   if (delivery !== undefined) {
     delivery.start();
     closers.push(async () => await delivery.stop());

@@ -1,3 +1,4 @@
+import type { PreflightDesk } from '../argocd/preflight-desk.ts';
 import type { Database } from '../database/open.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
@@ -20,7 +21,7 @@ export interface ApiDeps {
   journal: Journal;
   tickets: TicketService;
   memory: MemoryKeeper;
-  /** The name under which this Argo CD's cluster is remembered. */
+  /** The name under which the default instance's cluster is remembered. */
   cluster: string;
   /** Folder of the occurrence files. */
   occurrencesDir: string;
@@ -32,6 +33,8 @@ export interface ApiDeps {
   answerMcp?: AnswerMcp;
   /** The page in the browser; without it there is none. */
   page?: PageFiles;
+  /** How the Argo CD instances stand; what is wrong with them is among the warnings of `GET /api/info`. */
+  preflight: Pick<PreflightDesk, 'check' | 'problems'>;
   /** Asked by `GET /api/ready`, all at once; each answers with a sentence or throws. */
   readiness: Record<string, () => Promise<string>>;
 }

@@ -12,6 +12,7 @@ import { addAuth, type AuthOptions } from './auth.ts';
 import type { ApiDeps, RouteDeps } from './deps.ts';
 import { createErrorHandler, sendNotFound } from './errors.ts';
 import { createMetrics } from './metrics.ts';
+import { addArgoRoutes } from './routes/argocd.ts';
 import { addAuditRoutes } from './routes/audit.ts';
 import { addEventRoutes } from './routes/events.ts';
 import { addMcpRoute } from './routes/mcp.ts';
@@ -76,6 +77,7 @@ export async function createServer(
   addSystemRoutes(app, routeDeps);
   addTicketRoutes(app, routeDeps);
   addEventRoutes(app, routeDeps);
+  addArgoRoutes(app, routeDeps);
   addAuditRoutes(app, routeDeps);
   addMemoryRoutes(app, routeDeps);
   if (deps.page !== undefined) addPageRoutes(app, deps.page);

@@ -47,6 +47,7 @@ export async function createTestApi(db: Database, options: Partial<ServerOptions
       policyVersion: 'p1',
       warnings: [],
     },
+    preflight: { check: async () => [], problems: () => [] },
     readiness: { database: async () => 'it answers' },
     ...given,
   };

@@ -41,6 +41,11 @@ export function findSourceIndex(
   return index < 0 ? undefined : index;
 }
 
+/** Whether any source of it reads this branch of this repository. */
+export function isFollowingRepository(application: Application, query: { repoUrl: string; branch: string }): boolean {
+  return listSources(application).some((source) => isReading(source, query));
+}
+
 function isAffected(application: Application, query: AffectedQuery): boolean {
   return listSources(application).some((source) => isReading(source, query) && isTouched(application, source, query));
 }

@@ -55,12 +55,14 @@ describe('tiphys doctor', () => {
     expect({ exitCode, ok: report.ok }).toEqual({ exitCode: 0, ok: true });
     expect(report.checks.map(({ name }) => name)).toEqual([
       ...['node', 'git', 'configuration', 'data folder', 'database', 'repository', 'push', 'sandboxing'],
-      ...['Argo CD', 'account', 'rights', 'model', 'server'],
+      ...['Argo CD', 'account', 'rights', 'connections', 'model', 'server'],
     ]);
     expect(of('repository')?.detail).toMatch(/\(main\) is at [0-9a-f]{9}$/);
     expect(of('push')?.status).toBe('ok');
     expect(of('sandboxing')?.detail).toMatch(/the repository renders to \d+ files/);
-    expect(of('rights')?.detail).toMatch(/\d+ Applications visible; may get applications, get logs, sync applications/);
+    expect(of('rights')?.detail).toMatch(
+      /\d+ Applications visible, \d+ follow the branch; may do: applications, get; logs, get; applications, sync/,
+    );
     expect(of('model')).toMatchObject({ status: 'ok' });
     expect(of('server')).toMatchObject({ status: 'ok' });
     expect(of('database')?.detail).toContain('will be made at the first start');

@@ -4,7 +4,7 @@ import type { AuditListOptions } from './audit.ts';
 import type { Terminal } from './terminal.ts';
 import { examples, parseLimit } from './ticket-commands.ts';
 
-/** What looks at the whole: `status`, `audit`, `doctor`, `completion`. */
+/** What looks at the whole: `status`, `argocd`, `audit`, `doctor`, `completion`. */
 export function addSystemCommands(program: Command, terminal: Terminal): void {
   const status = addConnectionOptions(
     program
@@ -20,6 +20,19 @@ export function addSystemCommands(program: Command, terminal: Terminal): void {
     const { showService, showStatus } = await import('./status.ts');
     await (service === undefined ? showStatus(terminal, options) : showService(terminal, service, options));
   });
+
+  const argocd = program.command('argocd').description('the Argo CD instances that tickets can be for');
+  const instances = addConnectionOptions(
+    argocd
+      .command('instances')
+      .description(
+        'whether each is reachable, who we are there, and which rights are missing, with the lines that give them',
+      ),
+  );
+  instances.addHelpText('after', '\nEnds with code 1 where tickets for one of them would not come to a good end.');
+  instances.action(async (options: ConnectionOptions) =>
+    (await import('./argocd-instances.ts')).listInstances(terminal, options),
+  );
 
   const audit = program.command('audit').description('the chained log of everything that was done');
   const list = addConnectionOptions(audit.command('list').description('list entries, oldest first'))

@@ -39,6 +39,7 @@ export function addSystemRoutes(server: FastifyInstance, deps: RouteDeps): void 
   );
   app.get('/api/info', { schema: { tags: ['system'], response: { 200: infoSchema } } }, async () => ({
     ...deps.info,
+    warnings: [...deps.info.warnings, ...deps.preflight.problems()],
     tickets: await countTickets(deps.db.knex),
     events:
       deps.eventsEndpoint === undefined

@@ -12,6 +12,9 @@ export interface Check {
   fix: string | null;
 }
 
+/** What is said of a repository and an Argo CD that are not configured. */
+export const SANDBOX = 'not configured: a server would start an embedded sandbox';
+
 export const ok = (name: string, detail: string): Check => ({ name, status: 'ok', detail, fix: null });
 export const skipped = (name: string, detail: string): Check => ({ name, status: 'skipped', detail, fix: null });
 export const warning = (name: string, detail: string, fix: string): Check => ({ name, status: 'warning', detail, fix });
