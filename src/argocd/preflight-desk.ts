@@ -54,7 +54,9 @@ export function createPreflightDesk(deps: DeskDeps): PreflightDesk {
   return {
     check: async () => await Promise.all(deps.instances.all.map(find)),
     problems: () =>
-      [...kept.values()].flatMap(({ report }) => report.problems.map((one) => toProblemLine(report.name, one))),
+      deps.instances.all.flatMap(({ name }) =>
+        (kept.get(name)?.report.problems ?? []).map((one) => toProblemLine(name, one)),
+      ),
     close: async () => {
       stop.abort();
       await Promise.all(running.values());
