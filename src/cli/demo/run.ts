@@ -39,7 +39,7 @@ const ACTS = [
 
 /** Simulated seconds for each second: a rollout of half a minute is over in two seconds. */
 const SPEED = 20;
-const TICKET_TIMEOUT_MS = 120_000;
+const TICKET_TIMEOUT_MS = 300_000;
 
 interface Stage {
   client: ApiClient;
@@ -84,6 +84,11 @@ export async function runDemo(host: Host, options: { json: boolean; keep: boolea
     const stop = new AbortController();
     const stage: Stage = { client: createApiClient(app.url), events: [], print, style, isJson: options.json };
     const following = follow(stage, stop.signal);
+    // Also where an act fails: what goes on following would keep the process alive.
+    closers.push(async () => {
+      stop.abort();
+      await following;
+    });
     const tickets: TicketView[] = [];
     for (const [index, act] of ACTS.entries()) {
       print([style.bold(`${index + 1}. ${act.heading}`), `  ${style.dim('ticket'.padEnd(9))} "${act.title}"`]);
