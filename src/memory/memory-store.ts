@@ -42,9 +42,9 @@ export interface MemoryKeeper {
   recordOutcome(fact: OutcomeFact): Promise<void>;
   /**
    * Writes that deploys which were told healthy have failed after all; of others, and a second time, nothing is written.
-   * `within` always runs, in the same transaction.
+   * `first` always runs, first and in the same transaction.
    */
-  recordRegressions(facts: readonly RegressionFact[], within?: (trx: Transaction) => Promise<void>): Promise<void>;
+  recordRegressions(facts: readonly RegressionFact[], first?: (trx: Transaction) => Promise<void>): Promise<void>;
   /** Writes a person's correction; the next `current` heeds it. */
   correct(correction: NewCorrection, within?: Within<Correction>): Promise<Correction>;
   /** Writes a snapshot where one is kept and much is new, so that the next start need not read every fact. */
@@ -107,15 +107,16 @@ export function createMemoryKeeper(db: Database, options: KeeperOptions = {}): M
       });
       options.outbox?.wake();
     },
-    recordRegressions: async (facts, within) => {
+    recordRegressions: async (facts, first) => {
       await inTransaction(db, async (trx) => {
+        // It may lock a ticket, which comes before the journal everywhere.
+        await first?.(trx);
         await lockJournal(trx);
         for (const fact of facts) {
           const [known] = await listDeploys(trx, { ids: [fact.deployId], limit: 1 });
           if (known?.outcome?.outcome !== 'healthy' || known.regression !== undefined) continue;
           await insertRegressions(trx, [{ regression: fact, ...(await nextPlace(trx, fact.atMs)) }]);
         }
-        await within?.(trx);
       });
     },
     correct: async (input, within) =>
