@@ -31,7 +31,7 @@ export async function concludeRegression(
   const atMs = deps.clock.now();
   const at = toIsoTime(atMs);
   const sentence = deps.journal.redact(failure.sentence);
-  const fingerprint = { class: failure.failureClass, signature: failure.signature };
+  const fingerprint = { class: failure.failureClass, signature: deps.journal.redact(failure.signature) };
   const facts = soak.subject.deployIds.map((deployId) => ({ deployId, atMs, verdict: 'regressed', fingerprint }));
   await deps.memory.recordRegressions(facts, async (trx) => {
     const ticket = await lockTicket(trx, soak.ticketId);
