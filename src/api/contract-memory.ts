@@ -186,7 +186,7 @@ const deploySchema = scopeSchema.extend({
   /** It had ended healthy, and failed while it was watched on. */
   regression: z
     .object({ at: z.string(), verdict: z.string().nullable(), fingerprint: fingerprintSchema.nullable() })
-    .nullable(),
+    .optional(),
 });
 export const historySchema = z
   .object({ scope: scopeSchema, items: z.array(deploySchema), nextCursor: z.string().nullable() })

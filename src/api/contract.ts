@@ -73,7 +73,7 @@ export const ticketSchema = z
     reason: z.string(),
     application: z.string().nullable(),
     /** What it takes back, where the agent opened it because another change went bad after it was live. */
-    follows: followsSchema.nullable(),
+    follows: followsSchema.optional(),
     actor: z.string(),
     /** What can be asked of the ticket now. */
     actions: z.array(z.enum(TICKET_ACTIONS)),

@@ -120,14 +120,15 @@ export function toDeployView(stored: StoredDeploy, names: ReadonlyMap<string, St
             fingerprint: outcome.fingerprint ?? null,
             durationMs: outcome.durationMs ?? null,
           },
-    regression:
-      regression === undefined
-        ? null
-        : {
+    ...(regression === undefined
+      ? {}
+      : {
+          regression: {
             at: toIsoTime(regression.atMs),
             verdict: regression.verdict ?? null,
             fingerprint: regression.fingerprint ?? null,
           },
+        }),
   };
 }
 
@@ -171,7 +172,7 @@ function toDeploySentence(deploy: DeployView): string {
   if (outcome === null) return `Deploy: ${what}, not ended yet.${beside}`;
   const why = (failure: Pick<NonNullable<DeployView['outcome']>, 'fingerprint'>) =>
     failure.fingerprint === null ? '' : ` with ${failure.fingerprint.class}: ${failure.fingerprint.signature}`;
-  const later = regression === null ? '' : `, failed at ${regression.at}${why(regression)}`;
+  const later = regression === undefined ? '' : `, failed at ${regression.at}${why(regression)}`;
   return `Deploy: ${what}, ${outcome.outcome}${why(outcome)}${later}.${beside}`;
 }
 

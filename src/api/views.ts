@@ -6,11 +6,12 @@ import type { Ticket } from '../ticket/ticket.ts';
 import type { PlanView, TicketView } from './contract.ts';
 
 export function toTicketView(ticket: Ticket, soaks?: readonly Soak[]): TicketView {
-  const { instance, ...rest } = ticket;
+  const { instance, follows, ...rest } = ticket;
   return {
     ...rest,
     target: { ...ticket.target, instance },
     actions: legalActions(ticket.status),
+    ...(follows === null ? {} : { follows }),
     ...(soaks === undefined ? {} : { soaks: soaks.map(toSoakView) }),
   };
 }

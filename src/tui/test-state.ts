@@ -30,7 +30,6 @@ export function makeTicket(number: number, given: Partial<TicketView> = {}): Tic
     hold: null,
     ending: null,
     reason: 'it is live and healthy',
-    follows: null,
     application: 'api',
     actor: 'local',
     actions: [],

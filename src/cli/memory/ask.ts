@@ -52,7 +52,7 @@ export async function showHistory(
 function toHistoryLine(deploy: DeployView): string {
   const { startedAt, version, digest, changeKind, strategy, outcome, regression, concurrent, ticket, origin } = deploy;
   const failure = outcome?.fingerprint === null || outcome === null ? '' : ` ${outcome.fingerprint.class}`;
-  const later = regression === null ? '' : `, regressed ${regression.fingerprint?.class ?? ''}`.trimEnd();
+  const later = regression === undefined ? '' : `, regressed ${regression.fingerprint?.class ?? ''}`.trimEnd();
   const took =
     outcome?.durationMs === null || outcome === null ? '' : ` after ${Math.round(outcome.durationMs / 1000)} s`;
   const notes = [

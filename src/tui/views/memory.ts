@@ -93,7 +93,7 @@ export function serviceRows({ service, context, history }: OpenService, width: n
         column(deploy.version ?? deploy.changeKind, 18),
         column(deploy.strategy, 11),
         column(
-          deploy.regression === null ? (deploy.outcome?.outcome ?? 'under way') : 'regressed',
+          deploy.regression === undefined ? (deploy.outcome?.outcome ?? 'under way') : 'regressed',
           12,
           toOutcome(deploy).tone,
         ),
@@ -118,7 +118,7 @@ function toSparkline(history: HistoryView['items']): Line {
 }
 
 function toOutcome({ outcome, regression }: HistoryView['items'][number]): { glyph: string; tone: Tone } {
-  if (regression !== null) return { glyph: 'x', tone: 'bad' };
+  if (regression !== undefined) return { glyph: 'x', tone: 'bad' };
   switch (outcome?.outcome) {
     case undefined:
       return { glyph: '.', tone: 'dim' };
