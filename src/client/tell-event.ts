@@ -141,7 +141,9 @@ function toOutput(text: string): { text: string; tone: Tone }[] {
 }
 
 function toEvidence(evidence: readonly { object: string; field: string; value: string }[]) {
-  return evidence.slice(0, 5).map((one) => ({ text: `${one.object} ${one.field}: ${one.value}`, tone: 'dim' as const }));
+  return evidence
+    .slice(0, 5)
+    .map((one) => ({ text: `${one.object} ${one.field}: ${one.value}`, tone: 'dim' as const }));
 }
 
 function toBy(by: string | undefined): string {

@@ -14,7 +14,7 @@ import { createIncidentWatch, hearOutcome, incidentAt } from './incident.ts';
 import type { RiskInput, RiskSignal } from './risk.ts';
 import type { ServiceState } from './service-state.ts';
 import { createScopeIndex, findScope } from './scope-index.ts';
-import { addEnd, addRegressed, addStart, createServiceState, toAnywhereKey } from './service-state.ts';
+import { addEnd, addRegressed, addStart, createServiceState, listRecent, toAnywhereKey } from './service-state.ts';
 import { hearPair } from './suspicion.ts';
 import type { Timeline } from './timeline.ts';
 import { addService, beginDeploy, createTimeline, endDeploy, failLater } from './timeline.ts';
@@ -157,7 +157,7 @@ export function createProjection(snapshot?: Uint8Array, ignored: ReadonlySet<str
       record.regression = fact;
       failLater(environment.timeline, found.row);
       const others = countCompany(found, fact);
-      const isNewest = !state.recent.some(
+      const isNewest = !listRecent(state).some(
         ({ deploy, outcome }) =>
           outcome !== undefined &&
           isFailure(outcome.outcome) !== undefined &&
