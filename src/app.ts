@@ -30,6 +30,7 @@ import { createSnapshotFile } from './memory/memory-snapshot.ts';
 import { createMemoryKeeper, type Outbox } from './memory/memory-store.ts';
 import { bookEvent } from './memory/outbox-store.ts';
 import { createPlannerTools } from './agent/planner-tools.ts';
+import { runSoak } from './agent/soak.ts';
 import { createOpenAiPlanner } from './model/openai/planner.ts';
 import type { Planner } from './model/planning.ts';
 import { createOfflinePlanner } from './model/offline/planner.ts';
@@ -39,6 +40,7 @@ import { parsePolicySettings } from './policy/settings.ts';
 import { toCredentials } from './repo/configured.ts';
 import { openInfraRepo, type InfraRepo } from './repo/infra-repo.ts';
 import { createRunner } from './runner/runner.ts';
+import { createSoakRunner } from './runner/soak-runner.ts';
 import { startEmbedded, type Embedded } from './sandbox/embedded.ts';
 import { createJournal } from './ticket/event-store.ts';
 import { createAssets } from './web/assets.ts';
@@ -156,6 +158,11 @@ async function assemble(loaded: LoadedConfig, closers: (() => Promise<void> | vo
       plannerCanRevise: config.llm.provider === 'openai',
       pushAttempts: 8,
       budgets: toBudgets(config),
+      soak: {
+        minutes: config.observation.soakMinutes,
+        environments: config.observation.soakEnvironments,
+        onRegression: config.policy.onRegression,
+      },
       mayRequestSync: config.argocd.mayRequestSync,
       mayTerminate: config.argocd.mayTerminate,
     },
@@ -173,6 +180,17 @@ async function assemble(loaded: LoadedConfig, closers: (() => Promise<void> | vo
     leaseMs: 30_000,
     pollMs: 1_000,
     maxClaims: 5,
+  });
+  const soaks = createSoakRunner({
+    db,
+    clock,
+    logger,
+    run: async (soak, signal) => await runSoak(agent, soak, signal),
+    owner: `${hostname()}/${process.pid}`,
+    isGone: isGoneHere,
+    concurrency: 256,
+    leaseMs: 60_000,
+    pollMs: 2_000,
   });
   const tickets = createTicketService({
     ...{ db, journal, clock, ids },
@@ -230,6 +248,8 @@ async function assemble(loaded: LoadedConfig, closers: (() => Promise<void> | vo
   }
   runner.start();
   closers.push(async () => await runner.stop());
+  soaks.start();
+  closers.push(async () => await soaks.stop());
   return {
     url,
     mode,

@@ -3,7 +3,7 @@ import type { MemoryContext } from '../memory/context.ts';
 import { findEscalation } from '../memory/escalation.ts';
 import type { Strategy } from '../memory/facts.ts';
 import { findSymptom, listFixAttempts, toFixName } from '../memory/fix-attempts.ts';
-import type { Plan, RepositoryFacts } from '../model/planning.ts';
+import type { RepositoryFacts, WorkingPlan } from '../model/planning.ts';
 import { findFreezeWindow } from '../policy/freeze-window.ts';
 import type { PlanAdvice } from '../ticket/plan.ts';
 import { toChangeKind, toVersion } from './deploy-facts.ts';
@@ -34,7 +34,7 @@ interface Recalled {
 export async function adviseOn(
   deps: AgentDeps,
   context: RunContext,
-  input: { plan: Plan; facts: RepositoryFacts; services: readonly string[] },
+  input: { plan: WorkingPlan; facts: RepositoryFacts; services: readonly string[] },
 ): Promise<PlanAdvice> {
   const recalled = await recall(deps, input);
   await context.emit('planner', recalled.map(toMemoryEvent));
@@ -65,7 +65,7 @@ export async function adviseOn(
 }
 
 /** Of a service nobody remembers there is nothing running to compare with, unless the ticket names a way itself. */
-function toFirstStrategy(plan: Plan): Strategy {
+function toFirstStrategy(plan: WorkingPlan): Strategy {
   return plan.wishes.strategy === undefined ? 'direct' : STRATEGIES[plan.wishes.strategy];
 }
 
@@ -73,7 +73,7 @@ const HISTORY = 50;
 
 async function recall(
   deps: AgentDeps,
-  input: { plan: Plan; facts: RepositoryFacts; services: readonly string[] },
+  input: { plan: WorkingPlan; facts: RepositoryFacts; services: readonly string[] },
 ): Promise<Recalled[]> {
   const memory = await deps.memory.current();
   const rolloutsAvailable = await deps.rollouts.isAvailable();
@@ -111,7 +111,7 @@ async function recall(
 }
 
 /** The namespace a plan names for a new service. */
-function findNamespace(plan: Plan, service: string): string | undefined {
+function findNamespace(plan: WorkingPlan, service: string): string | undefined {
   for (const step of plan.steps) {
     if (step.kind === 'edit' && step.edit.kind === 'add_service' && step.edit.service === service)
       return step.edit.namespace;

@@ -3,11 +3,16 @@ import type { ObjectChange } from '../manifest/object.ts';
 import { toWorkloads } from '../manifest/workload.ts';
 import type { PlannedStep } from '../model/planning.ts';
 
-/** What kind of change memory keeps: the one kind of edit, `rollback`, `edit_source`, or `mixed`. */
+/** What kind of change memory keeps: the one kind of edit, `rollback`, `revert`, `edit_source`, or `mixed`. */
 export function toChangeKind(steps: readonly PlannedStep[]): string {
-  const kinds = new Set(steps.map((step) => (step.kind === 'edit' ? step.edit.kind : step.kind)));
+  const kinds = new Set(steps.map(toKind));
   const [only] = kinds;
   return kinds.size === 1 && only !== undefined ? only : 'mixed';
+}
+
+function toKind(step: PlannedStep): string {
+  if (step.kind === 'take_back') return 'revert';
+  return step.kind === 'edit' ? step.edit.kind : step.kind;
 }
 
 /** The version a plan brings a service to: the tag, or the digest, of the image it names. */

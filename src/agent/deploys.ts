@@ -10,7 +10,7 @@ import { toScope } from './facts.ts';
 import type { Pushed } from './state.ts';
 
 /** One deploy a service and a pushed head; the same push gives the same ids, so recording again records once. */
-function toDeployId(head: string, service: string): string {
+export function toDeployId(head: string, service: string): string {
   return `dep_${sha256Hex(`${head}/${service}`).slice(0, 32)}`;
 }
 

@@ -63,8 +63,18 @@ export interface AgentSettings {
   /** How often a push may find that the branch has moved on. */
   pushAttempts: number;
   budgets: ObservationBudgets;
+  /** Watching on after a change was found live. */
+  soak: SoakSettings;
   mayRequestSync: boolean;
   mayTerminate: boolean;
+}
+
+/** How long a change is watched on after it was found live, and what follows when it goes bad then. */
+interface SoakSettings {
+  minutes: number;
+  /** Other times, by environment. */
+  environments: Readonly<Record<string, number>>;
+  onRegression: 'report' | 'revert' | 'ask';
 }
 
 /** What one run of a ticket brings to its nodes, passed through the graph's configuration. */

@@ -12,6 +12,7 @@ import type { CommitSha } from '../lib/ids.ts';
 import type { InfraRepo } from '../repo/infra-repo.ts';
 import type { WorkTree } from '../repo/work-tree.ts';
 import { applyPlan, createDraftCache, replayPlan, toDraftDeps, type AppliedPlan, type DraftOutcome } from './draft.ts';
+import type { PlannedStep } from '../model/planning.ts';
 import type { PlanSteps } from './test-agent.ts';
 
 let dir: string;
@@ -45,7 +46,7 @@ const write = (path: string, content: string | null): PlanSteps[number] => ({
 const rollback = (service: string): PlanSteps[number] => ({ kind: 'rollback', service, ...caption });
 
 async function draft(
-  steps: PlanSteps,
+  steps: readonly PlannedStep[],
   look: (workTree: WorkTree, outcome: DraftOutcome) => Promise<void> = async () => undefined,
 ): Promise<DraftOutcome> {
   const base = await repo.fetch();
@@ -65,13 +66,13 @@ async function draftApplied(steps: PlanSteps): Promise<AppliedPlan> {
 const toPaths = ({ written }: AppliedPlan) => written?.map(({ files }) => [...files.keys()].toSorted());
 
 /** Commits and pushes what the steps come to, as the pusher does; gives the commits, oldest first. */
-async function publish(steps: PlanSteps, ticket: string): Promise<CommitSha[]> {
+async function publish(steps: readonly PlannedStep[], ticket: string): Promise<CommitSha[]> {
   const base = await repo.fetch();
   return await repo.withWorkTree(base, 'publish', async (workTree) => {
     const commits: CommitSha[] = [];
     const outcome = await applyPlan(deps, workTree, steps, new AbortController().signal, async (index, step) => {
       const trailers = { 'Tiphys-Ticket': ticket, 'Tiphys-Step': String(index + 1) };
-      const sha = await workTree.commit({ message: step.title, trailers });
+      const sha = await workTree.commit({ message: `${step.title}\n\n${step.why}`, trailers });
       if (sha !== undefined) commits.push(sha);
     });
     const head = commits.at(-1);
@@ -239,6 +240,47 @@ describe('a rollback', () => {
     const outcome = await draft([rollback('api')]);
     expect(outcome).toMatchObject({ kind: 'step_failed', outcome: { kind: 'unsupported' } });
     expect(JSON.stringify(outcome)).toContain(path);
+  });
+});
+
+describe('taking back what went bad later', () => {
+  const takeBack = (service: string, commits: string[]): PlannedStep => ({
+    kind: 'take_back',
+    ticket: 'tkt_bad',
+    services: [service],
+    commits,
+    needsPerson: false,
+    title: 'Take it back',
+    why: `It crashed.\n\n${commits.map((sha) => `This reverts commit ${sha}.`).join('\n')}`,
+  });
+
+  it('undoes exactly the commits that are named, also where the service was changed since', async () => {
+    const env: PlannedStep = {
+      kind: 'edit',
+      edit: { kind: 'set_env', service: 'mailer', name: 'MODE', value: 'bad' },
+      ...caption,
+    };
+    const show = async () => await bare.show('dist/mailer/Deployment.mailer.k8s.yaml');
+    const bad = await publish([env], 'tkt_bad');
+    expect(await show()).toContain('MODE');
+    await publish([scale('mailer', 7)], 'tkt_after');
+    const [taken, ...rest] = await publish([takeBack('mailer', bad)], 'tkt_follow_up');
+    expect([taken, rest]).toEqual([await bare.head(), []]);
+    expect(await show()).not.toContain('MODE');
+    expect(await show()).toMatch(/replicas: 7/);
+    // The rollback of the service passes over both, and a second time there is nothing left to take back.
+    await draft([rollback('mailer')], async (workTree) => {
+      expect(await workTree.read('dist/mailer/Deployment.mailer.k8s.yaml')).not.toMatch(/MODE|replicas: 7/);
+    });
+    const again = await draft([takeBack('mailer', bad)]);
+    expect(again).toMatchObject({ kind: 'applied', isEmpty: true, summaries: ['already taken back'] });
+  }, 180_000);
+
+  it('refuses commits that are not on the branch', async () => {
+    expect(await draft([takeBack('mailer', ['0'.repeat(40)])])).toMatchObject({
+      kind: 'step_failed',
+      outcome: { kind: 'not_found', what: 'commit 000000000 on the branch' },
+    });
   });
 });
 

@@ -131,7 +131,10 @@ export async function applyPlan(
       }
       await writeRendered(workTree, outputDir, rendered.files, files);
     }
-    written = step.kind === 'rollback' ? null : (written?.concat({ index, summary: result.summary, files }) ?? null);
+    written =
+      step.kind === 'rollback' || step.kind === 'take_back'
+        ? null
+        : (written?.concat({ index, summary: result.summary, files }) ?? null);
     await afterStep(index, step, result.summary);
   }
   const after = await readRendered(workTree, outputDir);
@@ -196,6 +199,8 @@ async function applyStep(
     }
     case 'rollback':
       return await applyRollback(deps, workTree, `${outputDir}/${step.service}`, step.service);
+    case 'take_back':
+      return await applyTakeBack(deps, workTree, step.commits as CommitSha[]);
     case 'investigate':
       return { kind: 'unchanged', summary: 'looked into, nothing to change' };
   }
@@ -215,6 +220,20 @@ async function applyRollback(
       outcome: { kind: 'not_found', what: `a change of ${service} that could be rolled back`, candidates: [] },
     };
   }
+  return await revertCommits(workTree, commits);
+}
+
+/** Undoes exactly these commits. They may be gone, where the branch was rewritten since. */
+async function applyTakeBack(deps: DraftDeps, workTree: WorkTree, commits: CommitSha[]): Promise<StepResult> {
+  for (const sha of commits) {
+    if (await deps.repo.isAncestor(sha, workTree.base)) continue;
+    const what = `commit ${sha.slice(0, 9)} on the branch`;
+    return { kind: 'failed', outcome: { kind: 'not_found', what, candidates: [] } };
+  }
+  return await revertCommits(workTree, commits);
+}
+
+async function revertCommits(workTree: WorkTree, commits: CommitSha[]): Promise<StepResult> {
   const reverted = await workTree.revert(commits);
   switch (reverted.kind) {
     case 'reverted':

@@ -3,11 +3,11 @@ import { AppError } from '../lib/errors.ts';
 import { toCounters } from '../model/budget.ts';
 import type {
   BudgetCounters,
-  Plan,
   PlannedStep,
   PlannerHooks,
   PlanResult,
   RepositoryFacts,
+  WorkingPlan,
 } from '../model/planning.ts';
 import { listEvents } from '../ticket/event-store.ts';
 import { savePlan, nextRevision } from '../ticket/plan-store.ts';
@@ -22,6 +22,7 @@ import { askPerson } from './ask-person.ts';
 import type { AgentDeps, RunContext } from './deps.ts';
 import { readRepositoryFacts } from './facts.ts';
 import type { AgentStateValue, AgentUpdate } from './state.ts';
+import { planTakeBack } from './take-back.ts';
 
 /**
  * Reads ticket, repository and memory, and decides what to do: a typed plan, a question, or a refusal. Changes nothing
@@ -42,20 +43,13 @@ export async function runPlanner(deps: AgentDeps, state: AgentStateValue, contex
       data: { node: 'planner', text: `read the repository at ${base.slice(0, 9)}: ${toServiceList(facts)}` },
     },
   ]);
-  const questions = await listQuestions(deps.db.knex, ticket.id, state.attempt);
-  const result = await deps.planner.plan(
-    {
-      ticket: { title: ticket.title, description: ticket.description, target: toPlannerTarget(ticket) },
-      facts,
-      answers: questions.flatMap(({ question, answer }) => (answer === null ? [] : [{ question, answer }])),
-      feedback: state.feedback,
-      now: deps.clock.now(),
-      spent: await sumModelCalls(deps, ticket.id),
-    },
-    toHooks(context),
-    context.signal,
-  );
   const common = { plannerRuns: state.plannerRuns + 1, feedback: [], decision: null };
+  if (ticket.follows !== null) {
+    // Nobody has to understand anything: the commits are named.
+    const plan = planTakeBack(ticket.follows);
+    return { ...common, hold: null, ...(await storePlan(deps, state, context, { plan, facts, base, ticket })) };
+  }
+  const result = await askPlanner(deps, state, context, { ticket, facts });
   switch (result.kind) {
     case 'question':
       return { ...common, hold: await askPerson(deps, state, context, { ...toAsking(result), node: 'planner' }) };
@@ -68,6 +62,27 @@ export async function runPlanner(deps: AgentDeps, state: AgentStateValue, contex
         ...(await storePlan(deps, state, context, { plan: result, facts, base, ticket })),
       };
   }
+}
+
+async function askPlanner(
+  deps: AgentDeps,
+  state: AgentStateValue,
+  context: RunContext,
+  { ticket, facts }: { ticket: Ticket; facts: RepositoryFacts },
+): Promise<PlanResult> {
+  const questions = await listQuestions(deps.db.knex, ticket.id, state.attempt);
+  return await deps.planner.plan(
+    {
+      ticket: { title: ticket.title, description: ticket.description, target: toPlannerTarget(ticket) },
+      facts,
+      answers: questions.flatMap(({ question, answer }) => (answer === null ? [] : [{ question, answer }])),
+      feedback: state.feedback,
+      now: deps.clock.now(),
+      spent: await sumModelCalls(deps, ticket.id),
+    },
+    toHooks(context),
+    context.signal,
+  );
 }
 
 /** What the ticket has used of models, all its attempts together. */
@@ -129,7 +144,7 @@ async function storePlan(
   deps: AgentDeps,
   state: AgentStateValue,
   context: RunContext,
-  input: { plan: Plan; facts: RepositoryFacts; base: string; ticket: Ticket },
+  input: { plan: WorkingPlan; facts: RepositoryFacts; base: string; ticket: Ticket },
 ): Promise<Pick<AgentUpdate, 'revision' | 'isPreparation'>> {
   const { facts, base, ticket } = input;
   const services = toServices(input.plan.steps);
@@ -173,7 +188,11 @@ function toStrategies(services: readonly string[], facts: RepositoryFacts): Reco
 }
 
 /** The plan that makes a service ready for a canary or a blue-green deploy of its new version, where it is not yet. */
-function toPreparation(plan: Plan, facts: RepositoryFacts, wanted: PlanAdvice['strategy']): Plan | undefined {
+function toPreparation(
+  plan: WorkingPlan,
+  facts: RepositoryFacts,
+  wanted: PlanAdvice['strategy'],
+): WorkingPlan | undefined {
   if (wanted !== 'canary' && wanted !== 'blue_green') return undefined;
   const updated = plan.steps.flatMap((step) =>
     step.kind === 'edit' && step.edit.kind === 'set_image' ? [step.edit.service] : [],
@@ -213,6 +232,8 @@ export function toServices(steps: readonly PlannedStep[]): string[] {
       case 'rollback':
       case 'investigate':
         return [step.service];
+      case 'take_back':
+        return step.services;
       case 'edit_source':
         return [];
     }

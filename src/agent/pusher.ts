@@ -15,7 +15,7 @@ import { getPlan } from './executor.ts';
 import { prepareApplications, toPusherNote } from './prepare-applications.ts';
 import { checkWanted } from './run-context.ts';
 import type { AgentStateValue, AgentUpdate, Pushed } from './state.ts';
-import { requestHold, reviewDraft, toRendered } from './validator.ts';
+import { listBlocking, requestHold, reviewDraft, toRendered } from './validator.ts';
 
 // The one node that changes the branch. What it pushes is made anew on the newest base from the approved steps; if that
 // comes to another rendered difference than the approved one, it is not pushed but asked about.
@@ -160,7 +160,7 @@ async function checkAgain(
   if (draft === null || review === null) return { kind: 'differs' };
   const now = await reviewDraft(deps, plan, draft, toRendered(outcome));
   if (now.policy.version !== review.policy.version) return { kind: 'differs' };
-  const errors = now.findings.filter(({ severity }) => severity === 'error');
+  const errors = listBlocking(plan, now.findings);
   if (errors.length === 0 && now.policy.decision !== 'deny') return undefined;
   const reasons = errors.length > 0 ? errors.map(({ message, fix }) => `${message} ${fix}`) : now.policy.reasons;
   return { kind: 'failed', sentence: `Checked again before the push, the change is refused: ${reasons.join(' ')}` };
@@ -338,7 +338,7 @@ async function askAgain(
   };
   const review = await reviewDraft(deps, plan, draft, again);
   await savePlan(deps.db.knex, { ...plan, review });
-  const errors = review.findings.filter(({ severity }) => severity === 'error');
+  const errors = listBlocking(plan, review.findings);
   if (errors.length > 0)
     return toFailure(
       state,

@@ -1,8 +1,7 @@
-import { diagnose, toFingerprint } from '../argocd/diagnose.ts';
 import type { ApplicationSnapshot } from '../argocd/snapshot.ts';
 import { toIsoTime } from '../lib/clock.ts';
 import { sha256Hex } from '../lib/ids.ts';
-import { assertNever, AppError, toErrorMessage } from '../lib/errors.ts';
+import { assertNever, AppError } from '../lib/errors.ts';
 import type { FailureFingerprint } from '../memory/facts.ts';
 import { evaluatePolicy } from '../policy/evaluate.ts';
 import { bookEffect, settleEffect } from '../ticket/effect-store.ts';
@@ -13,7 +12,10 @@ import { recordOutcomes } from './deploys.ts';
 import type { AgentDeps, RunContext } from './deps.ts';
 import { getPlan } from './executor.ts';
 import { toEnvironment } from './facts.ts';
+import { readFailure, toVerdictFailure } from './read-failure.ts';
+import { beginSoaks } from './soak.ts';
 import type { AgentStateValue, AgentUpdate, Failure, FinalStatus, Observed } from './state.ts';
+import { findTakeBack } from './take-back.ts';
 import { requestHold } from './validator.ts';
 
 /** Draws the consequence of what was observed: done, take it back, ask, or go on watching. Writes the outcome to memory. */
@@ -28,7 +30,9 @@ export async function runResolver(deps: AgentDeps, state: AgentStateValue, conte
     case 'live':
     case 'live_noop':
       await recordOutcomes(deps, { plan, pushed: toPushed(state), outcome: 'healthy', verdict: observed.kind });
-      return state.isPreparation ? await goOn(state, context) : end(state, 'resolved', 'live', observed.sentence);
+      if (state.isPreparation) return await goOn(state, context);
+      await beginSoaks(deps, state.ticketId, { plan, pushed: toPushed(state) });
+      return end(state, 'resolved', 'live', observed.sentence);
     case 'failed':
       return await onFailed(deps, state, context, plan, observed);
     case 'superseded':
@@ -228,7 +232,8 @@ async function takeBack(
   plan: StoredPlan,
   observed: Observed,
 ): Promise<AgentUpdate> {
-  const failure = await readFailure(deps, state, context, plan, observed);
+  const failure = await toObservedFailure(deps, state, context, plan, observed);
+  const isTakeBack = findTakeBack(plan) !== undefined;
   const fingerprint: FailureFingerprint = { class: failure.failureClass, signature: failure.signature };
   await recordOutcomes(deps, {
     plan,
@@ -237,6 +242,9 @@ async function takeBack(
     verdict: observed.reason === '' ? observed.kind : observed.reason,
     fingerprint,
   });
+  // A revert is never reverted.
+  if (isTakeBack)
+    return { failure, ...end(state, 'failed', 'revert_unhealthy', `${failure.sentence} A person has to look.`) };
   const { draft, review } = plan;
   if (draft === null || review === null) throw new AppError('internal', 'a push without a reviewed plan');
   const decision = evaluatePolicy({
@@ -269,8 +277,7 @@ async function takeBack(
   return next;
 }
 
-/** Why it failed, from events, pod states and logs as Argo CD shows them; the verdict alone where they cannot be read. */
-async function readFailure(
+async function toObservedFailure(
   deps: AgentDeps,
   state: AgentStateValue,
   context: RunContext,
@@ -279,49 +286,21 @@ async function readFailure(
 ): Promise<Failure> {
   const observations = await listObservations(deps.db.knex, state.ticketId, toPushed(state).head);
   const observation = observations.find((one) => one.application === observed.application);
-  const verdict: Failure = {
-    failureClass: observed.reason === '' ? observed.kind : observed.reason,
-    signature: observed.sentence.replace(/[0-9a-f]{7,40}|\d+/g, '#').slice(0, 200),
-    sentence: observed.sentence,
-  };
+  const verdict = toVerdictFailure(observed.reason === '' ? observed.kind : observed.reason, observed.sentence);
   if (observation === undefined) return verdict;
-  const snapshot = observation.snapshot as ApplicationSnapshot;
-  const started = deps.clock.now();
-  try {
-    const diagnosis = await diagnose(deps.argo, snapshot.application, {
+  const read = await readFailure(
+    deps,
+    {
+      application: (observation.snapshot as ApplicationSnapshot).application,
+      name: observed.application,
       changed: (plan.draft?.changes ?? []).map((change) => change.ref),
-      redactor: deps.redactor,
-      clock: deps.clock,
-      signal: context.signal,
-    });
-    const output = [diagnosis.sentence, ...diagnosis.logTail.slice(-20)].join('\n');
-    await context.emit('resolver', [
-      {
-        type: 'tool_call',
-        data: {
-          tool: 'argocd.diagnose',
-          input: `resource tree, events and logs of ${observed.application}`,
-          output,
-          durationMs: deps.clock.now() - started,
-          ok: true,
-        },
-      },
-    ]);
-    if (diagnosis.class === 'unknown') return { ...verdict, sentence: `${observed.sentence} ${diagnosis.sentence}` };
-    const fingerprint = toFingerprint(diagnosis);
-    return {
-      failureClass: fingerprint.class,
-      signature: fingerprint.signature,
-      sentence: `${observed.sentence} ${diagnosis.sentence}`,
-    };
-  } catch (error) {
-    if (context.signal.aborted) throw error;
-    const text = `reading why it failed did not work: ${toErrorMessage(error)}`;
-    await context.emit('resolver', [{ type: 'note', data: { node: 'resolver', text } }]);
-    return verdict;
-  }
+      verdict,
+    },
+    context.signal,
+  );
+  await context.emit('resolver', [read.event]);
+  return read.failure;
 }
-
 async function resolveRevert(
   deps: AgentDeps,
   state: AgentStateValue,

@@ -1,4 +1,4 @@
-import type { StoredPlan } from '../ticket/plan.ts';
+import type { ProposedStep } from '../model/planning.ts';
 import type { TicketEventBody } from '../ticket/event.ts';
 import type { AgentDeps, AgentSettings, RunContext } from './deps.ts';
 import type { AgentStateValue } from './state.ts';
@@ -57,4 +57,4 @@ export function createTestContext(): RunContext & { events: TicketEventBody[] } 
   };
 }
 
-export type PlanSteps = StoredPlan['intent']['steps'];
+export type PlanSteps = ProposedStep[];

@@ -18,6 +18,7 @@ import { getPlan, refuseOrReplan } from './executor.ts';
 import { toEnvironment } from './facts.ts';
 import type { AgentStateValue, AgentUpdate } from './state.ts';
 import { applyPlan, toDraftDeps, type AppliedPlan } from './draft.ts';
+import { findTakeBack } from './take-back.ts';
 import { parseManifests } from '../manifest/parse.ts';
 import { toServiceName } from '../manifest/rendered.ts';
 import { AppError } from '../lib/errors.ts';
@@ -32,13 +33,20 @@ export async function runValidator(deps: AgentDeps, state: AgentStateValue, cont
   await savePlan(deps.db.knex, { ...plan, review });
   await context.emit('validator', toEvents(plan, draft, review));
 
-  const errors = review.findings.filter(({ severity }) => severity === 'error');
+  const errors = listBlocking(plan, review.findings);
   if (errors.length > 0 || review.policy.decision === 'deny') {
     const reasons = errors.length > 0 ? errors.map(toSentence) : review.policy.reasons;
     return refuseOrReplan(deps, state, `The change is refused: ${reasons.join(' ')}`, 'validation');
   }
-  if (review.policy.decision === 'allow' && plan.intent.advice.strategy !== 'hold') return { feedback: [], hold: null };
+  // What memory holds back moves forward; taking a change back does not.
+  const isHeld = plan.intent.advice.strategy === 'hold' && findTakeBack(plan) === undefined;
+  if (review.policy.decision === 'allow' && !isHeld) return { feedback: [], hold: null };
   return { feedback: [], hold: await requestHold(deps, context, { plan, review, kind: 'plan' }) };
+}
+
+/** Findings that end a plan. With a change that is taken back they are what was there before it, and a person decides. */
+export function listBlocking(plan: StoredPlan, findings: readonly Finding[]): Finding[] {
+  return findTakeBack(plan) === undefined ? findings.filter(({ severity }) => severity === 'error') : [];
 }
 
 function toSentence(finding: Finding): string {
@@ -93,14 +101,19 @@ export async function reviewDraft(
   const environment = toEnvironment(touched);
   const risk = assessRisk({ changes: draft.changes, findings, environment });
   const { advice } = plan.intent;
+  const takeBack = findTakeBack(plan);
+  const { policy } = deps;
+  const settings =
+    takeBack?.needsPerson === true ? { ...policy.settings, revertApproval: 'always' as const } : policy.settings;
   const decision = evaluatePolicy({
-    ...deps.policy,
+    ...policy,
+    settings,
     risk,
     changes: draft.changes,
     environment,
     findings,
     at: deps.clock.now(),
-    purpose: 'plan',
+    purpose: takeBack === undefined ? 'plan' : 'revert',
     ...(advice.probability === null
       ? {}
       : { memory: { probability: advice.probability, hold: advice.strategy === 'hold' } }),

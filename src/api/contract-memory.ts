@@ -183,6 +183,10 @@ const deploySchema = scopeSchema.extend({
       durationMs: z.number().nullable(),
     })
     .nullable(),
+  /** It had ended healthy, and failed while it was watched on. */
+  regression: z
+    .object({ at: z.string(), verdict: z.string().nullable(), fingerprint: fingerprintSchema.nullable() })
+    .optional(),
 });
 export const historySchema = z
   .object({ scope: scopeSchema, items: z.array(deploySchema), nextCursor: z.string().nullable() })
@@ -255,6 +259,7 @@ export const importResultSchema = z
     source: z.string(),
     lines: z.number(),
     deploys: z.number(),
+    /** Ends, and failures that became known after a healthy one. */
     outcomes: z.number(),
     /** Notes and pins. */
     sayings: z.number(),

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { EVENT_TYPES, ticketEventSchema } from '../ticket/event.ts';
 import { TICKET_ACTIONS, TICKET_STATUSES } from '../ticket/status.ts';
-import { endingSchema, holdSchema, PRIORITIES, targetSchema } from '../ticket/ticket.ts';
+import { SOAK_STATES } from '../ticket/soak-store.ts';
+import { endingSchema, followsSchema, holdSchema, PRIORITIES, targetSchema } from '../ticket/ticket.ts';
 import { plannedStepSchema } from '../model/planning.ts';
 
 // The wire: what every client sends and gets. Requests are strict, so that a misspelt field is told; answers are parsed
@@ -71,6 +72,8 @@ export const ticketSchema = z
     ending: endingSchema.nullable(),
     reason: z.string(),
     application: z.string().nullable(),
+    /** What it takes back, where the agent opened it because another change went bad after it was live. */
+    follows: followsSchema.optional(),
     actor: z.string(),
     /** What can be asked of the ticket now. */
     actions: z.array(z.enum(TICKET_ACTIONS)),
@@ -78,6 +81,23 @@ export const ticketSchema = z
     updatedAt: z.string(),
     startedAt: z.string().nullable(),
     endedAt: z.string().nullable(),
+    /** Where it is watched on after it was found live; given with a single ticket only. */
+    soaks: z
+      .array(
+        z.object({
+          application: z.string(),
+          commit: z.string(),
+          state: z.enum(SOAK_STATES),
+          startedAt: z.string(),
+          until: z.string(),
+          endedAt: z.string().nullable(),
+          /** How it ended; null while it goes on. */
+          sentence: z.string().nullable(),
+          /** The ticket that takes the change back. */
+          followUp: z.string().nullable(),
+        }),
+      )
+      .optional(),
   })
   .meta({ id: 'Ticket' });
 export type TicketView = z.infer<typeof ticketSchema>;

@@ -90,7 +90,7 @@ function toEffect(effect: number): string {
 }
 
 export function toDeployView(stored: StoredDeploy, names: ReadonlyMap<string, StoredDeploy>): DeployView {
-  const { deploy, outcome } = stored;
+  const { deploy, outcome, regression } = stored;
   return {
     ...{ id: deploy.id, cluster: deploy.cluster, environment: deploy.environment, namespace: deploy.namespace },
     service: deploy.service,
@@ -120,6 +120,15 @@ export function toDeployView(stored: StoredDeploy, names: ReadonlyMap<string, St
             fingerprint: outcome.fingerprint ?? null,
             durationMs: outcome.durationMs ?? null,
           },
+    ...(regression === undefined
+      ? {}
+      : {
+          regression: {
+            at: toIsoTime(regression.atMs),
+            verdict: regression.verdict ?? null,
+            fingerprint: regression.fingerprint ?? null,
+          },
+        }),
   };
 }
 
@@ -155,14 +164,16 @@ function toBecause(reasons: readonly string[]): string {
         .join('; ')}`;
 }
 
-function toDeploySentence({ service, environment, version, changeKind, outcome, concurrent }: DeployView): string {
+function toDeploySentence(deploy: DeployView): string {
+  const { service, environment, version, changeKind, outcome, regression, concurrent } = deploy;
   const what = `${changeKind} of ${service}${version === null ? '' : ` (${version})`} in ${environment}`;
   const beside =
     concurrent.length === 0 ? '' : ` Deploying at the same time: ${concurrent.map((one) => one.service).join(', ')}.`;
   if (outcome === null) return `Deploy: ${what}, not ended yet.${beside}`;
-  const why =
-    outcome.fingerprint === null ? '' : ` with ${outcome.fingerprint.class}: ${outcome.fingerprint.signature}`;
-  return `Deploy: ${what}, ${outcome.outcome}${why}.${beside}`;
+  const why = (failure: Pick<NonNullable<DeployView['outcome']>, 'fingerprint'>) =>
+    failure.fingerprint === null ? '' : ` with ${failure.fingerprint.class}: ${failure.fingerprint.signature}`;
+  const later = regression === undefined ? '' : `, failed at ${regression.at}${why(regression)}`;
+  return `Deploy: ${what}, ${outcome.outcome}${why(outcome)}${later}.${beside}`;
 }
 
 export function toChangeRisk(plan: StoredPlan | undefined): ExplainView['changeRisk'] {

@@ -1,12 +1,23 @@
 import { isTicketId } from '../lib/ids.ts';
 import { legalActions } from '../ticket/status.ts';
 import type { StoredPlan } from '../ticket/plan.ts';
+import type { Soak } from '../ticket/soak-store.ts';
 import type { Ticket } from '../ticket/ticket.ts';
 import type { PlanView, TicketView } from './contract.ts';
 
-export function toTicketView(ticket: Ticket): TicketView {
-  const { instance, ...rest } = ticket;
-  return { ...rest, target: { ...ticket.target, instance }, actions: legalActions(ticket.status) };
+export function toTicketView(ticket: Ticket, soaks?: readonly Soak[]): TicketView {
+  const { instance, follows, ...rest } = ticket;
+  return {
+    ...rest,
+    target: { ...ticket.target, instance },
+    actions: legalActions(ticket.status),
+    ...(follows === null ? {} : { follows }),
+    ...(soaks === undefined ? {} : { soaks: soaks.map(toSoakView) }),
+  };
+}
+
+function toSoakView({ ticketId: _, subject: __, ...soak }: Soak): NonNullable<TicketView['soaks']>[number] {
+  return soak;
 }
 
 export function toPlanView(plan: StoredPlan): PlanView {

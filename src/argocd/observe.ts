@@ -1,28 +1,20 @@
-import type { Clock } from '../lib/clock.ts';
 import { toAbortError } from '../lib/clock.ts';
 import { toErrorMessage } from '../lib/errors.ts';
-import { type CommitSha, isCommitSha } from '../lib/ids.ts';
-import type { Logger } from '../lib/logger.ts';
+import type { CommitSha } from '../lib/ids.ts';
 import type { ApplicationRef } from './application.ts';
-import { readChildren } from './children.ts';
 import { isArgoError } from './error.ts';
-import { type Ancestry, createTrace, noteRefresh, noteSync, type ObservationFacts, type Trace } from './facts.ts';
+import { createTrace, noteRefresh, noteSync, type ObservationFacts, type Trace } from './facts.ts';
+import { createReader, type ReaderDeps } from './fact-reader.ts';
 import type { ArgoClient } from './http.ts';
-import type { FactName, ObservationAction, ObservationInput, ObservationProgress } from './observation.ts';
+import type { ObservationAction, ObservationInput, ObservationProgress } from './observation.ts';
 import type { Outcome } from './outcome.ts';
 import { createReporter, type Reporter } from './report.ts';
-import type { Application } from './schema.ts';
-import { listRevisions } from './source.ts';
 import { decide } from './verdict.ts';
 import { SYNC_MARK } from './verdict-operation.ts';
 import type { HintSource } from './watch.ts';
 
-interface ObserveDeps {
+interface ObserveDeps extends ReaderDeps {
   argo: ArgoClient;
-  clock: Clock;
-  logger: Logger;
-  /** Whether `a` is `b` or comes before it, after fetching what is not known yet. Rejects when git cannot say. */
-  isAncestor(a: CommitSha, b: CommitSha): Promise<boolean>;
   /** Wakes the wait when the application may have changed. Without it the poll alone is used. */
   hints?: HintSource;
 }
@@ -71,78 +63,6 @@ export async function observeCommit(
     } else if ((await deps.hints.wait(ref, decision.recheckMs, signal)) === 'hint') {
       await clock.sleep(HINT_PAUSE_MS, signal);
     }
-  }
-}
-
-interface Reader {
-  look(): Promise<ObservationFacts>;
-  read(facts: ObservationFacts, what: FactName): Promise<ObservationFacts>;
-}
-
-function createReader(
-  { argo, clock, logger, isAncestor }: ObserveDeps,
-  input: ObservationInput,
-  ref: ApplicationRef,
-  signal: AbortSignal,
-): Reader {
-  // History does not change: what git has said once is not asked again.
-  const places = new Map<CommitSha, Ancestry>();
-
-  const place = async (revision: CommitSha): Promise<void> => {
-    if (places.has(revision)) return;
-    try {
-      const same = revision === input.commit;
-      const containsCommit = same || (await isAncestor(input.commit, revision));
-      const insideCommit = !containsCommit && (await isAncestor(revision, input.commit));
-      places.set(revision, { containsCommit, insideCommit });
-    } catch (error) {
-      if (signal.aborted) throw error;
-      logger.warn({ revision, error: toErrorMessage(error) }, 'git could not place a revision');
-    }
-  };
-
-  const readFact = async (facts: ObservationFacts, what: FactName): Promise<Partial<ObservationFacts>> => {
-    if (what === 'tree') return { tree: await argo.resourceTree(ref, { signal }) };
-    if (what === 'managed') return { managed: await argo.managedResources(ref, { signal }) };
-    if (what === 'windows') return { windows: await argo.syncWindows(ref, { signal }) };
-    const parent = facts.reading.state === 'read' ? facts.reading.application : undefined;
-    return { children: parent === undefined ? [] : await readChildren(argo, parent, signal) };
-  };
-
-  return {
-    look: async () => {
-      const reading = await readApplication(argo, ref, signal);
-      if (reading.state === 'read')
-        for (const revision of listRevisions(reading.application, input.snapshot.sourceIndex)) await place(revision);
-      // Tells whether the snapshot is from before the push, as it should be.
-      if (reading.state === 'read' && isCommitSha(input.snapshot.revision)) await place(input.snapshot.revision);
-      return { nowMs: clock.now(), reading, unreadable: {}, ancestry: Object.fromEntries(places) };
-    },
-    read: async (facts, what) => {
-      try {
-        return { ...facts, ...(await readFact(facts, what)) };
-      } catch (error) {
-        if (signal.aborted) throw error;
-        return { ...facts, unreadable: { ...facts.unreadable, [what]: toErrorMessage(error) } };
-      }
-    },
-  };
-}
-
-async function readApplication(
-  argo: ArgoClient,
-  ref: ApplicationRef,
-  signal: AbortSignal,
-): Promise<ObservationFacts['reading']> {
-  try {
-    const application: Application = await argo.getApplication(ref, { signal });
-    return { state: 'read', application };
-  } catch (error) {
-    if (signal.aborted) throw error;
-    const message = toErrorMessage(error);
-    if (isArgoError(error, 'not_found')) return { state: 'missing', message };
-    const denied = isArgoError(error, 'unauthenticated', 'denied', 'missing_or_denied');
-    return { state: 'unreachable', denied, message };
   }
 }
 

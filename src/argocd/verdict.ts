@@ -1,3 +1,4 @@
+import type { ApplicationRef } from './application.ts';
 import { conclude, type Context, evidence, type Step, toSeconds, type Waiting, wait } from './context.ts';
 import type { ObservationFacts, Trace } from './facts.ts';
 import type { Decision, ObservationInput } from './observation.ts';
@@ -36,7 +37,7 @@ type Since = Context['since'];
 
 function judge(input: ObservationInput, facts: ObservationFacts, trace: Trace, since: Since): Step {
   const { reading } = facts;
-  const label = `Application ${input.application.namespace ?? ''}/${input.application.name}`.replace(' /', ' ');
+  const label = toLabel(input.application);
   if (reading.state !== 'read') return judgeAbsent(input, facts, reading, since, label);
   const { budgets } = input;
   const context: Context = { input, budgets, facts, trace, nowMs: facts.nowMs, app: reading.application, label, since };
@@ -49,6 +50,10 @@ function judge(input: ObservationInput, facts: ObservationFacts, trace: Trace, s
     sentence: `No verdict after ${toSeconds(budgets.overallMs)}; last: ${step.reason}.`,
     evidence: [evidence(label, 'waiting for', step.reason)],
   });
+}
+
+export function toLabel({ namespace = '', name }: ApplicationRef): string {
+  return `Application ${namespace}/${name}`.replace(' /', ' ');
 }
 
 function judgeAbsent(
@@ -85,7 +90,7 @@ function judgeAbsent(
 }
 
 /** Is it still the application, and the source, we pushed for? */
-function judgeIdentity({ app, input, label }: Context): Step | undefined {
+export function judgeIdentity({ app, input, label }: Context): Step | undefined {
   const { snapshot } = input;
   if (app.metadata.uid !== snapshot.uid)
     return conclude({

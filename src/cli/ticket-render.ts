@@ -55,10 +55,19 @@ export function renderTicket(ticket: TicketView, style: Style): string[] {
           ...ending.commits.map((sha) => row('commit', sha)),
           ...ending.revertCommits.map((sha) => row('revert', sha)),
         ]),
+    ...optional('takes back', ticket.follows?.ticketId ?? null),
+    ...(ticket.soaks ?? []).map((soak) => row('watched on', toSoakText(soak))),
     ...toBlock(ticket.description),
     ...toBlock(ending?.answer ?? ''),
     ...toNextLines(ticket, style),
   ];
+}
+
+function toSoakText(soak: NonNullable<TicketView['soaks']>[number]): string {
+  const { application, state, until, sentence, followUp } = soak;
+  if (state === 'watching') return `${application}, until ${until}`;
+  const taken = followUp === null ? '' : ` Taken back by ${followUp}.`;
+  return `${application}, ${state}: ${sentence ?? ''}${taken}`;
 }
 
 /** Words of others that may be many lines: set in, so that none of them looks like one of ours. */

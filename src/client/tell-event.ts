@@ -96,9 +96,19 @@ export function tellEvent(event: TicketEvent): Telling {
         who: 'verdict',
         text: data.sentence,
         tone: data.outcome.startsWith('live') ? 'good' : 'bad',
-        more: data.evidence
-          .slice(0, 5)
-          .map((one) => ({ text: `${one.object} ${one.field}: ${one.value}`, tone: 'dim' })),
+        more: toEvidence(data.evidence),
+      };
+    case 'soak':
+      return { who: 'soak', text: data.sentence, tone: data.state === 'quiet' ? 'good' : 'dim' };
+    case 'regressed':
+      return {
+        who: 'regressed',
+        text: data.sentence,
+        tone: 'bad',
+        more: [
+          ...(data.followUp === undefined ? [] : [{ text: `${data.followUp} takes it back` }]),
+          ...toEvidence(data.evidence),
+        ],
       };
     case 'memory':
       return {
@@ -128,6 +138,12 @@ function toOutput(text: string): { text: string; tone: Tone }[] {
   const shown = lines.slice(0, MAX_OUTPUT_LINES).map((one) => ({ text: one, tone: 'dim' as const }));
   const missing = lines.length - shown.length;
   return missing > 0 ? [...shown, { text: `... ${missing} more lines`, tone: 'dim' }] : shown;
+}
+
+function toEvidence(evidence: readonly { object: string; field: string; value: string }[]) {
+  return evidence
+    .slice(0, 5)
+    .map((one) => ({ text: `${one.object} ${one.field}: ${one.value}`, tone: 'dim' as const }));
 }
 
 function toBy(by: string | undefined): string {

@@ -31,6 +31,8 @@ const uriReference = {
 
 const seconds = (doc: string, fallback: number, min = 0) => integer(doc, fallback, { min, max: 7 * DAY_SECONDS });
 
+const SOAK_MINUTES = { min: 0, max: 1_440 };
+
 /** Every setting there is. The path of a setting gives the name of its environment variable. */
 export const SETTINGS = {
   server: {
@@ -143,6 +145,11 @@ export const SETTINGS = {
       ['never', 'high_risk', 'always'],
       'always',
     ),
+    onRegression: choice(
+      'What follows when a change goes bad after it was found live: report it; revert opens a ticket that takes it back, under revertApproval; ask opens the same one, and a person always decides.',
+      ['report', 'revert', 'ask'],
+      'report',
+    ),
     maxAutoProbability: decimal(
       'Above this remembered probability of failure no plan goes ahead without a person.',
       0.2,
@@ -181,6 +188,17 @@ export const SETTINGS = {
     healthMarginSeconds: seconds('Time added to the progress deadline of a workload.', 60),
     settleSeconds: seconds('Time everything must stay healthy before a deploy counts as live.', 10),
     settleCustomSeconds: seconds('The same where there are custom resources without a health check.', 30),
+    soakMinutes: decimal(
+      'How long a change is watched on after it was found live; 0 for not at all.',
+      10,
+      SOAK_MINUTES,
+    ),
+    soakEnvironments: json<Readonly<Record<string, number>>>(
+      'The same for some environments.',
+      {},
+      'environments with numbers of minutes from 0 to 1440, such as {"staging": 2}',
+      isSoakTimes,
+    ),
   },
   rollouts: {
     controller: choice(
@@ -255,6 +273,15 @@ function isCosts(value: unknown): boolean {
         Object.entries(costs).every(
           ([name, cost]) => COST_NAMES.some((known) => known === name) && typeof cost === 'number' && cost >= 0,
         ),
+    )
+  );
+}
+
+function isSoakTimes(value: unknown): boolean {
+  return (
+    isRecord(value) &&
+    Object.values(value).every(
+      (minutes) => typeof minutes === 'number' && minutes >= SOAK_MINUTES.min && minutes <= SOAK_MINUTES.max,
     )
   );
 }

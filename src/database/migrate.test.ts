@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -76,9 +76,12 @@ for (const client of DATABASE_CLIENTS)
     it('can be taken back', async () => {
       const { db } = await create();
       await migrate(db);
-      const file = new URL('../../migrations/001_initial.js', import.meta.url).href;
-      const initial = (await import(file)) as { down(knex: unknown): Promise<void> };
-      await initial.down(db.knex);
+      const directory = new URL('../../migrations/', import.meta.url);
+      const steps = (await readdir(directory)).filter((name) => name.endsWith('.js')).sort();
+      for (const name of steps.reverse()) {
+        const step = (await import(new URL(name, directory).href)) as { down(knex: unknown): Promise<void> };
+        await step.down(db.knex);
+      }
       expect(await db.knex.schema.hasTable('tickets')).toBe(false);
       expect(await db.knex.schema.hasTable('checkpoints')).toBe(false);
     });

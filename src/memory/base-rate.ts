@@ -57,6 +57,7 @@ export function forecastBase(base: BaseRate): BaseForecast {
 /**
  * @param weight what the outcome is worth as an independent observation
  * @param others failures of the environment within the hour before
+ * @param isLater the deploy was counted as healthy before and is known to have failed now
  */
 export function learnBase(
   base: BaseRate,
@@ -64,14 +65,19 @@ export function learnBase(
   failed: boolean,
   weight: number,
   others: number,
+  isLater: boolean,
 ): void {
   learnMixture(base.mixture, forecast.opinions, failed, weight);
-  base.deploys += 1;
   const counted = failed ? weight : 0;
-  base.month.deploys = base.month.deploys * MONTH.decay + 1;
-  base.month.failures = base.month.failures * MONTH.decay + counted;
-  base.season.deploys = base.season.deploys * SEASON.decay + 1;
-  base.season.failures = base.season.failures * SEASON.decay + counted;
+  if (!isLater) {
+    base.deploys += 1;
+    base.month.deploys = base.month.deploys * MONTH.decay + 1;
+    base.month.failures *= MONTH.decay;
+    base.season.deploys = base.season.deploys * SEASON.decay + 1;
+    base.season.failures *= SEASON.decay;
+  }
+  base.month.failures += counted;
+  base.season.failures += counted;
   if (!failed) return;
   base.failures += 1;
   base.massed.of += 1;

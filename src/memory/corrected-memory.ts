@@ -3,8 +3,8 @@ import { AppError } from '../lib/errors.ts';
 import type { KnownPattern, MemoryContext } from './context.ts';
 import type { Correction, CorrectionBook, Note, Pin } from './corrections.ts';
 import { changesThePast, isMatch, openCorrections } from './corrections.ts';
-import type { DeployFact, DeployRecord, OutcomeFact, Scope } from './facts.ts';
-import { isFailure, toScopeLabel } from './facts.ts';
+import type { DeployFact, DeployRecord, OutcomeFact, RegressionFact, Scope } from './facts.ts';
+import { findFailure, isFailure, toScopeLabel } from './facts.ts';
 import type { ContextInput, DeployMemory } from './memory.ts';
 import { createDeployMemory } from './memory.ts';
 import type { RiskAssessment, RiskInput } from './risk.ts';
@@ -42,6 +42,7 @@ export interface RecalledMemory extends Pick<DeployMemory, 'assess' | 'choose' |
 export type Fact = { seq: number } & (
   | { kind: 'deploy'; deploy: DeployFact }
   | { kind: 'outcome'; outcome: OutcomeFact }
+  | { kind: 'regression'; regression: RegressionFact; deploy: DeployFact }
   | { kind: 'correction'; correction: Correction }
 );
 
@@ -93,6 +94,12 @@ export function createCorrectedMemory(
           const told = book.toTold(deploy, fact.outcome, fact.seq);
           memory.recordOutcome(told);
           pinned.add(book, deploy, told, fact.seq);
+          return true;
+        }
+        case 'regression': {
+          const { deploy } = fact;
+          const told = book.toToldRegression(deploy, fact.regression, fact.seq);
+          if (told !== undefined && memory.recordRegression(told)) pinned.addRegressed(book, deploy, told, fact.seq);
           return true;
         }
         case 'correction':
@@ -151,6 +158,8 @@ function readSaved(bytes: Uint8Array): Saved {
   }
 }
 
+type Ended = Omit<DeployRecord, 'deploy'>;
+
 interface PinCount {
   count: number;
   deploys: number;
@@ -159,22 +168,28 @@ interface PinCount {
 
 /** What came since each pin was set; what lies before it the pin itself knows. */
 function createPinCounts(counts = new Map<number, PinCount>()) {
+  const count = (book: CorrectionBook, deploy: DeployFact, ended: { record: Ended; deploys: 0 | 1 }, seq: number) => {
+    const failure = findFailure(ended.record);
+    for (const pin of book.pins(deploy)) {
+      if (seq <= pin.seq) continue;
+      const known = counts.get(pin.seq) ?? { count: 0, deploys: 0 };
+      known.deploys += ended.deploys;
+      if (failure !== undefined && isMatch(pin.fingerprint, failure.fingerprint)) {
+        known.count += 1;
+        known.last = { atMs: failure.atMs, deployId: deploy.id };
+      }
+      counts.set(pin.seq, known);
+    }
+  };
   return {
     all: counts,
     add: (book: CorrectionBook, deploy: DeployFact, outcome: OutcomeFact, seq: number) => {
-      const failed = isFailure(outcome.outcome);
-      if (failed === undefined) return;
-      for (const pin of book.pins(deploy)) {
-        if (seq <= pin.seq) continue;
-        const known = counts.get(pin.seq) ?? { count: 0, deploys: 0 };
-        known.deploys += 1;
-        if (failed && isMatch(pin.fingerprint, outcome.fingerprint)) {
-          known.count += 1;
-          known.last = { atMs: outcome.atMs, deployId: deploy.id };
-        }
-        counts.set(pin.seq, known);
-      }
+      if (isFailure(outcome.outcome) === undefined) return;
+      count(book, deploy, { record: { outcome }, deploys: 1 }, seq);
     },
+    /** The deploy was counted when it was told healthy. */
+    addRegressed: (book: CorrectionBook, deploy: DeployFact, regression: RegressionFact, seq: number) =>
+      count(book, deploy, { record: { regression }, deploys: 0 }, seq),
     of: (book: CorrectionBook, scope: Scope): PinnedPattern[] =>
       book.pins(scope).map((pin) => toPinnedPattern(pin, counts.get(pin.seq) ?? { count: 0, deploys: 0 })),
   };

@@ -1,4 +1,4 @@
-import type { DeployFact, FailureFingerprint, OutcomeFact, Scope, Strategy } from './facts.ts';
+import type { DeployFact, FailureFingerprint, OutcomeFact, RegressionFact, Scope, Strategy } from './facts.ts';
 import { isFailure, toScopeKey } from './facts.ts';
 
 /** A kind of failure: one class, and one signature of it where that is said. */
@@ -69,6 +69,8 @@ export interface CorrectionBook {
   isForgotten(deploy: DeployFact, seq: number): boolean;
   /** The outcome as the memory is told it; a failure that is forgotten or counts nothing says nothing about the change. */
   toTold(deploy: DeployFact, outcome: OutcomeFact, seq: number): OutcomeFact;
+  /** The same of a regression; undefined where the memory is not to be told of it. */
+  toToldRegression(deploy: DeployFact, regression: RegressionFact, seq: number): RegressionFact | undefined;
 }
 
 /** Whether everything told so far has to be told anew: the correction changes what lies before it. */
@@ -106,6 +108,15 @@ export function openCorrections(corrections: readonly Correction[]): CorrectionB
     if (correction.kind !== 'import') apply(pageOf(correction.scope), correction);
   }
   const find = (scope: Scope): Page | undefined => pages.get(toScopeKey(scope));
+  /** What a failure recorded at `seq` is worth now: 1 where nobody said anything, 0 where it is forgotten. */
+  const weigh = (deploy: DeployFact, failure: Pick<OutcomeFact, 'fingerprint'>, seq: number): number => {
+    const page = find(deploy);
+    if (page === undefined) return 1;
+    const speaksOf = (one: Scoped<'forget' | 'weaken'>) =>
+      seq < one.seq && (one.fingerprint === undefined || isMatch(one.fingerprint, failure.fingerprint));
+    if (page.forgets.some(speaksOf)) return 0;
+    return page.weakens.filter(speaksOf).reduce((product, one) => product * one.factor, 1);
+  };
   return {
     pins: (scope) => find(scope)?.pins ?? [],
     notes: (scope) => find(scope)?.notes ?? [],
@@ -117,16 +128,17 @@ export function openCorrections(corrections: readonly Correction[]): CorrectionB
     isForgotten: (deploy, seq) =>
       find(deploy)?.forgets.some((one) => one.fingerprint === undefined && seq < one.seq) ?? false,
     toTold: (deploy, outcome, seq) => {
-      const page = find(deploy);
-      if (page === undefined || isFailure(outcome.outcome) !== true) return outcome;
-      const speaksOf = (one: Scoped<'forget' | 'weaken'>) =>
-        seq < one.seq && (one.fingerprint === undefined || isMatch(one.fingerprint, outcome.fingerprint));
-      const weight = page.weakens.filter(speaksOf).reduce((product, one) => product * one.factor, 1);
-      if (page.forgets.some(speaksOf) || weight <= 0) {
+      const weight = isFailure(outcome.outcome) === true ? weigh(deploy, outcome, seq) : 1;
+      if (weight <= 0) {
         const { fingerprint: _forgotten, ...rest } = outcome;
         return { ...rest, outcome: 'cancelled' };
       }
       return weight === 1 ? outcome : { ...outcome, weight };
+    },
+    toToldRegression: (deploy, regression, seq) => {
+      const weight = weigh(deploy, regression, seq);
+      if (weight <= 0) return undefined;
+      return weight === 1 ? regression : { ...regression, weight };
     },
   };
 }

@@ -87,8 +87,18 @@ function spreadOf(model: EnvironmentModel, opinions: readonly number[], mixed: n
   return Math.sqrt(1 / (model.base.failures + 1) + trust * variance + apart);
 }
 
-/** Learns how a forecast came out. @param others failures of the environment known within the hour before */
-export function learnForecast(model: EnvironmentModel, made: Forecast, failed: boolean, others: number): void {
+/**
+ * Learns how a forecast came out.
+ * @param others failures of the environment known within the hour before
+ * @param isLater it was learned as healthy before, and is known to have failed now
+ */
+export function learnForecast(
+  model: EnvironmentModel,
+  made: Forecast,
+  failed: boolean,
+  others: number,
+  isLater = false,
+): void {
   // What comes with a burst of failures has one cause: the tenth outcome in such an hour tells a tenth of what the first told.
   const weight = 1 / (1 + others);
   // What company explains is not held against the rest.
@@ -96,7 +106,7 @@ export function learnForecast(model: EnvironmentModel, made: Forecast, failed: b
   const unexplained = failed ? alone / beside : 1;
   learnMixture(model.mixture, made.opinions, failed, weight);
   learnLogistic(model.logistic, made.features, made.offset, failed, weight * unexplained);
-  learnBase(model.base, made.base, failed, weight * unexplained, others);
+  learnBase(model.base, made.base, failed, weight * unexplained, others, isLater);
 }
 
 /** How far the signals are listened to, with company or without. */

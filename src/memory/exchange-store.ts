@@ -6,14 +6,23 @@ import { insertCorrection, listCorrections } from './correction-store.ts';
 import { openCorrections, type Correction } from './corrections.ts';
 import { toExportHeader, toFactLine, toSayingLine, type ImportedItem, type ParsedImport } from './exchange.ts';
 import { toScopeColumns } from './fact-rows.ts';
-import { insertDeploys, insertOutcomes, nextSeq, type PlacedDeploy, type PlacedOutcome } from './fact-store.ts';
+import {
+  insertDeploys,
+  insertOutcomes,
+  insertRegressions,
+  nextSeq,
+  type PlacedDeploy,
+  type PlacedOutcome,
+  type PlacedRegression,
+} from './fact-store.ts';
 import { readFactsAsTold } from './told-store.ts';
-import type { DeployFact, OutcomeFact, Scope } from './facts.ts';
+import type { DeployFact, OutcomeFact, RegressionFact, Scope } from './facts.ts';
 import type { Within } from './memory-store.ts';
 
 export interface ImportCounts {
   lines: number;
   deploys: number;
+  /** Ends, and failures that became known after a healthy one. */
   outcomes: number;
   sayings: number;
   /** Lines about what was known already, and outcomes of deploys nobody knows. */
@@ -36,25 +45,33 @@ export async function importHistory(
     const sayings = new Set((await listCorrections(trx)).flatMap((one) => toSayingLine(one) ?? []));
     const deploys: PlacedDeploy[] = [];
     const outcomes: PlacedOutcome[] = [];
+    const regressions: PlacedRegression[] = [];
+    const place = async (item: ImportedItem): Promise<boolean> => {
+      switch (item.kind) {
+        case 'deploy':
+          return placeDeploy(item.deploy, seq, known, deploys);
+        case 'outcome':
+          return placeOutcome(item.outcome, seq, known, outcomes);
+        case 'regression':
+          return placeRegression(item.regression, seq, known, regressions);
+        case 'saying':
+          return await writeSaying(trx, { ...item.correction, seq }, sayings);
+      }
+    };
     let seq = await nextSeq(trx);
     for (const item of input.items) {
-      const isNew =
-        item.kind === 'deploy'
-          ? placeDeploy(item.deploy, seq, known, deploys)
-          : item.kind === 'outcome'
-            ? placeOutcome(item.outcome, seq, known, outcomes)
-            : await writeSaying(trx, { ...item.correction, seq }, sayings);
-      if (isNew) seq += 1;
+      if (await place(item)) seq += 1;
       else counts.skipped += 1;
     }
     await insertDeploys(trx, deploys);
     await insertOutcomes(trx, outcomes);
+    await insertRegressions(trx, regressions);
     counts.deploys = deploys.length;
-    counts.outcomes = outcomes.length;
-    counts.sayings = input.items.length - counts.skipped - deploys.length - outcomes.length;
+    counts.outcomes = outcomes.length + regressions.length;
+    counts.sayings = input.items.length - counts.skipped - counts.deploys - counts.outcomes;
     if (counts.deploys + counts.outcomes > 0) {
       const base = { seq, atMs: input.nowMs, actor: input.actor, text: input.source };
-      const told = { lines: input.lines, deploys: deploys.length, outcomes: outcomes.length };
+      const told = { lines: input.lines, deploys: counts.deploys, outcomes: counts.outcomes };
       await insertCorrection(trx, { ...base, kind: 'import', ...told });
     }
     await within?.(trx, counts);
@@ -65,25 +82,45 @@ export async function importHistory(
 interface Known {
   /** Deploys by id with the time they are told, those of this import included. */
   deploys: Map<string, string>;
-  ended: Set<string>;
+  /** By deploy id. */
+  ended: Map<string, { outcome: string; toldAt: string }>;
+  regressed: Set<string>;
 }
 
 const CHUNK = 500;
 
 async function findKnown(trx: Transaction, items: readonly ImportedItem[]): Promise<Known> {
-  const ids = items.flatMap((item) =>
-    item.kind === 'deploy' ? [item.deploy.id] : item.kind === 'outcome' ? [item.outcome.deployId] : [],
-  );
-  const wanted = [...new Set(ids)];
-  const known: Known = { deploys: new Map(), ended: new Set() };
+  const wanted = [...new Set(items.flatMap((item) => toDeployId(item) ?? []))];
+  const known: Known = { deploys: new Map(), ended: new Map(), regressed: new Set() };
   for (let start = 0; start < wanted.length; start += CHUNK) {
     const part = wanted.slice(start, start + CHUNK);
     const deploys: { id: string; told_at: string }[] = await trx('deploys').select('id', 'told_at').whereIn('id', part);
     for (const row of deploys) known.deploys.set(row.id, row.told_at);
-    const ended: { deploy_id: string }[] = await trx('deploy_outcomes').select('deploy_id').whereIn('deploy_id', part);
-    for (const row of ended) known.ended.add(row.deploy_id);
+    const ended: { deploy_id: string; outcome: string; at: string; told_at: string | null }[] = await trx(
+      'deploy_outcomes',
+    )
+      .select('deploy_id', 'outcome', 'at', 'told_at')
+      .whereIn('deploy_id', part);
+    for (const row of ended) known.ended.set(row.deploy_id, { outcome: row.outcome, toldAt: row.told_at ?? row.at });
+    const regressed: { deploy_id: string }[] = await trx('deploy_regressions')
+      .select('deploy_id')
+      .whereIn('deploy_id', part);
+    for (const row of regressed) known.regressed.add(row.deploy_id);
   }
   return known;
+}
+
+function toDeployId(item: ImportedItem): string | undefined {
+  switch (item.kind) {
+    case 'deploy':
+      return item.deploy.id;
+    case 'outcome':
+      return item.outcome.deployId;
+    case 'regression':
+      return item.regression.deployId;
+    case 'saying':
+      return undefined;
+  }
 }
 
 function placeDeploy(deploy: DeployFact, seq: number, known: Known, placed: PlacedDeploy[]): boolean {
@@ -97,11 +134,23 @@ function placeDeploy(deploy: DeployFact, seq: number, known: Known, placed: Plac
 function placeOutcome(outcome: OutcomeFact, seq: number, known: Known, placed: PlacedOutcome[]): boolean {
   const begun = known.deploys.get(outcome.deployId);
   if (begun === undefined || known.ended.has(outcome.deployId)) return false;
-  const at = toIsoTime(outcome.atMs);
   // A deploy is told before its end, whatever the clocks said.
-  placed.push({ outcome, seq, toldAt: at < begun ? begun : at });
-  known.ended.add(outcome.deployId);
+  const toldAt = laterOf(toIsoTime(outcome.atMs), begun);
+  placed.push({ outcome, seq, toldAt });
+  known.ended.set(outcome.deployId, { outcome: outcome.outcome, toldAt });
   return true;
+}
+
+function placeRegression(regression: RegressionFact, seq: number, known: Known, placed: PlacedRegression[]): boolean {
+  const ended = known.ended.get(regression.deployId);
+  if (ended?.outcome !== 'healthy' || known.regressed.has(regression.deployId)) return false;
+  placed.push({ regression, seq, toldAt: laterOf(toIsoTime(regression.atMs), ended.toldAt) });
+  known.regressed.add(regression.deployId);
+  return true;
+}
+
+function laterOf(a: string, b: string): string {
+  return a < b ? b : a;
 }
 
 async function writeSaying(trx: Transaction, correction: Correction, known: Set<string>): Promise<boolean> {
@@ -128,6 +177,15 @@ export async function* exportHistory(
         if (book.isForgotten(fact.deploy, fact.seq)) return [];
         deploys.set(fact.deploy.id, fact.deploy);
         return [toFactLine(fact, input.source)];
+      }
+      if (fact.kind === 'regression') {
+        const { deploy, deploySeq, regression } = fact;
+        const told = book.isForgotten(deploy, deploySeq)
+          ? undefined
+          : book.toToldRegression(deploy, regression, fact.seq);
+        if (told === undefined) return [];
+        const { weight: _weight, ...plain } = told;
+        return [toFactLine({ ...fact, regression: plain }, input.source)];
       }
       const deploy = deploys.get(fact.outcome.deployId);
       if (deploy === undefined) return [];
@@ -177,6 +235,7 @@ export async function removeSubject(
       );
       await trx('occurrences').where(where).delete();
       await trx('event_outbox').whereIn('deploy_id', own()).delete();
+      await trx('deploy_regressions').whereIn('deploy_id', own()).delete();
       await trx('deploy_outcomes').whereIn('deploy_id', own()).delete();
       removed.deploys += await trx('deploys').where(where).delete();
       const base = { seq, atMs: input.nowMs, actor: input.actor, text: input.text };

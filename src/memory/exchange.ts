@@ -4,7 +4,7 @@ import { AppError } from '../lib/errors.ts';
 import { sha256Hex } from '../lib/ids.ts';
 import type { Correction } from './corrections.ts';
 import type { StoredFact } from './fact-rows.ts';
-import type { DeployFact, OutcomeFact, Scope } from './facts.ts';
+import type { DeployFact, OutcomeFact, RegressionFact, Scope } from './facts.ts';
 
 // One JSON object a line: deploys and outcomes as histories for replay have them, with more fields, and what people said.
 // Every line tells where it came from, so that lines can be cut, joined and sent on.
@@ -47,6 +47,13 @@ const lineSchema = z.discriminatedUnion('type', [
     fingerprint: z.object({ class: z.string().min(1).max(64), signature: z.string().max(2_000) }).optional(),
     durationMs: z.number().nonnegative().max(1e12).optional(),
   }),
+  z.object({
+    type: z.literal('regression'),
+    id: name,
+    at: time,
+    verdict: z.string().min(1).max(64).optional(),
+    fingerprint: z.object({ class: z.string().min(1).max(64), signature: z.string().max(2_000) }).optional(),
+  }),
   z.object({ type: z.literal('note'), at: time, ...scopeFields, actor: name, text }),
   z.object({
     type: z.literal('pin'),
@@ -66,6 +73,7 @@ type Line = z.infer<typeof lineSchema>;
 export type ImportedItem =
   | { kind: 'deploy'; deploy: DeployFact }
   | { kind: 'outcome'; outcome: OutcomeFact }
+  | { kind: 'regression'; regression: RegressionFact }
   | { kind: 'saying'; correction: Extract<Correction, { kind: 'note' | 'pin' }> };
 
 export interface ImportOptions {
@@ -113,6 +121,8 @@ export function parseImport(content: string, options: ImportOptions): ParsedImpo
       if (atMs < (startedAtMs.get(deployId) ?? atMs))
         throw malformed(number, `the deploy ${line.id} ended before it began`);
       items.push({ kind: 'outcome', outcome: toOutcomeFact(line, deployId, atMs) });
+    } else if (line.type === 'regression') {
+      items.push({ kind: 'regression', regression: toRegressionFact(line, toId(line.id, options.source), atMs) });
     } else {
       items.push({ kind: 'saying', correction: toSaying(line, atMs, options) });
     }
@@ -190,6 +200,19 @@ function toOutcomeFact(line: Extract<Line, { type: 'outcome' }>, deployId: strin
   };
 }
 
+function toRegressionFact(
+  { verdict, fingerprint }: Extract<Line, { type: 'regression' }>,
+  deployId: string,
+  atMs: number,
+): RegressionFact {
+  return {
+    deployId,
+    atMs,
+    ...(verdict === undefined ? {} : { verdict }),
+    ...(fingerprint === undefined ? {} : { fingerprint }),
+  };
+}
+
 function toSaying(
   line: Extract<Line, { type: 'note' | 'pin' }>,
   atMs: number,
@@ -215,8 +238,8 @@ export function toFactLine(fact: StoredFact, source: string): string {
     const { id, ...fields } = rest;
     return JSON.stringify({ type: 'deploy', id, at: toIsoTime(startedAtMs), origin: source, ...fields });
   }
-  const { deployId, atMs, ...fields } = fact.outcome;
-  return JSON.stringify({ type: 'outcome', id: deployId, at: toIsoTime(atMs), ...fields });
+  const { deployId, atMs, ...fields } = fact.kind === 'outcome' ? fact.outcome : fact.regression;
+  return JSON.stringify({ type: fact.kind, id: deployId, at: toIsoTime(atMs), ...fields });
 }
 
 /** A note or pin as a line; undefined for what makes sense only beside the facts it corrects. */

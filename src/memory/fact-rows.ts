@@ -1,6 +1,6 @@
 import { toText } from '../database/dialect.ts';
 import { toIsoTime } from '../lib/clock.ts';
-import type { DeployFact, DeployOutcome, OutcomeFact, Scope, Strategy } from './facts.ts';
+import type { DeployFact, DeployOutcome, OutcomeFact, RegressionFact, Scope, Strategy } from './facts.ts';
 
 /** Where a deploy comes from that this installation watched itself. */
 const OBSERVED = 'observed';
@@ -42,6 +42,17 @@ export interface OutcomeRow {
   duration_ms: number | string | null;
 }
 
+/** A row of `deploy_regressions`. */
+export interface RegressionRow {
+  deploy_id: string;
+  recorded_seq: number | string;
+  told_at: string;
+  at: string;
+  verdict: string | null;
+  fingerprint_class: string | null;
+  fingerprint_signature: string | null;
+}
+
 /** Where a fact stands in the order in which facts are told. */
 export interface ToldPlace {
   toldAt: string;
@@ -50,7 +61,11 @@ export interface ToldPlace {
 
 /** A fact with its place in the order of telling. */
 export type StoredFact = ToldPlace &
-  ({ kind: 'deploy'; deploy: DeployFact } | { kind: 'outcome'; outcome: OutcomeFact });
+  (
+    | { kind: 'deploy'; deploy: DeployFact }
+    | { kind: 'outcome'; outcome: OutcomeFact }
+    | { kind: 'regression'; regression: RegressionFact; deploy: DeployFact; deploySeq: number }
+  );
 
 /** A scope as columns, of anything that has one. */
 export function toScopeColumns({ cluster, environment, namespace, service }: Scope) {
@@ -70,6 +85,18 @@ export function toStoredOutcomeFact(row: OutcomeRow): StoredFact {
     toldAt: row.told_at ?? row.at,
     kind: 'outcome',
     outcome: toOutcomeFact(row),
+  };
+}
+
+/** As `toStoredDeployFact`; what a person says about the place is looked up by the deploy. */
+export function toStoredRegressionFact(row: RegressionRow, of: DeployRow): StoredFact {
+  return {
+    seq: Number(row.recorded_seq),
+    toldAt: row.told_at,
+    kind: 'regression',
+    regression: toRegressionFact(row),
+    deploy: toDeployFact(of),
+    deploySeq: Number(of.recorded_seq),
   };
 }
 
@@ -121,22 +148,52 @@ export function toOutcomeColumns(fact: OutcomeFact): Record<string, unknown> {
     at: toIsoTime(fact.atMs),
     outcome: fact.outcome,
     verdict: fact.verdict ?? null,
-    fingerprint_class: fact.fingerprint?.class ?? null,
-    // The evidence behind it is text of other programs.
-    fingerprint_signature: fact.fingerprint === undefined ? null : toText(fact.fingerprint.signature),
+    ...toFingerprintColumns(fact),
     duration_ms: fact.durationMs === undefined ? null : Math.round(fact.durationMs),
+  };
+}
+
+function toFingerprintColumns({ fingerprint }: Pick<OutcomeFact, 'fingerprint'>): Record<string, unknown> {
+  return {
+    fingerprint_class: fingerprint?.class ?? null,
+    // The evidence behind it is text of other programs.
+    fingerprint_signature: fingerprint === undefined ? null : toText(fingerprint.signature),
   };
 }
 
 /** The fact a row was written from. */
 export function toOutcomeFact(row: OutcomeRow): OutcomeFact {
-  const { fingerprint_class: failureClass, fingerprint_signature: signature } = row;
   return {
     deployId: row.deploy_id,
     atMs: Date.parse(row.at),
     outcome: row.outcome as DeployOutcome,
     ...(row.verdict === null ? {} : { verdict: row.verdict }),
-    ...(failureClass === null || signature === null ? {} : { fingerprint: { class: failureClass, signature } }),
+    ...toFingerprint(row),
     ...(row.duration_ms === null ? {} : { durationMs: Number(row.duration_ms) }),
   };
+}
+
+/** All columns but those that place the fact. */
+export function toRegressionColumns(fact: RegressionFact): Record<string, unknown> {
+  return {
+    deploy_id: fact.deployId,
+    at: toIsoTime(fact.atMs),
+    verdict: fact.verdict ?? null,
+    ...toFingerprintColumns(fact),
+  };
+}
+
+/** The fact a row was written from. */
+export function toRegressionFact(row: RegressionRow): RegressionFact {
+  return {
+    deployId: row.deploy_id,
+    atMs: Date.parse(row.at),
+    ...(row.verdict === null ? {} : { verdict: row.verdict }),
+    ...toFingerprint(row),
+  };
+}
+
+function toFingerprint(row: Pick<OutcomeRow, 'fingerprint_class' | 'fingerprint_signature'>) {
+  const { fingerprint_class: failureClass, fingerprint_signature: signature } = row;
+  return failureClass === null || signature === null ? {} : { fingerprint: { class: failureClass, signature } };
 }

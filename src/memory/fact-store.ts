@@ -6,12 +6,15 @@ import {
   toDeployFact,
   toOutcomeColumns,
   toOutcomeFact,
+  toRegressionColumns,
+  toRegressionFact,
   toScopeColumns,
   type DeployRow,
   type OutcomeRow,
+  type RegressionRow,
   type ToldPlace,
 } from './fact-rows.ts';
-import type { DeployFact, DeployRecord, OutcomeFact, Scope } from './facts.ts';
+import type { DeployFact, DeployRecord, OutcomeFact, RegressionFact, Scope } from './facts.ts';
 
 /** A deploy as recorded, with what memory itself does not need. */
 export interface StoredDeploy extends DeployRecord {
@@ -21,10 +24,12 @@ export interface StoredDeploy extends DeployRecord {
   concurrent: string[];
 }
 
+const FACT_TABLES = ['deploys', 'deploy_outcomes', 'deploy_regressions'] as const;
+
 /** The number the next fact or correction gets. The caller holds the journal lock. */
 export async function nextSeq(trx: Knex): Promise<number> {
   let highest = 0;
-  for (const table of ['deploys', 'deploy_outcomes', 'memory_corrections']) {
+  for (const table of [...FACT_TABLES, 'memory_corrections']) {
     const row: { seq?: number | string | null } | undefined = await trx(table).max({ seq: 'recorded_seq' }).first();
     highest = Math.max(highest, Number(row?.seq ?? 0));
   }
@@ -34,8 +39,7 @@ export async function nextSeq(trx: Knex): Promise<number> {
 /** What facts there are up to a number, as far as that tells two databases apart. */
 export async function readBasis(knex: Knex, upTo: number): Promise<{ facts: number; newestDeploy: string }> {
   let facts = 0;
-  for (const table of ['deploys', 'deploy_outcomes'])
-    facts += await countRows(knex(table).where('recorded_seq', '<=', upTo));
+  for (const table of FACT_TABLES) facts += await countRows(knex(table).where('recorded_seq', '<=', upTo));
   const newest: { id: string } | undefined = await knex('deploys')
     .where('recorded_seq', '<=', upTo)
     .orderBy('recorded_seq', 'desc')
@@ -47,7 +51,7 @@ export async function readBasis(knex: Knex, upTo: number): Promise<{ facts: numb
 /** When the newest fact is told, so that what is observed now is told after it; undefined before the first. */
 export async function newestToldAt(knex: Knex): Promise<string | undefined> {
   const newest: string[] = [];
-  for (const table of ['deploys', 'deploy_outcomes']) {
+  for (const table of FACT_TABLES) {
     const row: { at?: string | null } | undefined = await knex(table).max({ at: 'told_at' }).first();
     if (row?.at !== null && row?.at !== undefined) newest.push(row.at);
   }
@@ -61,6 +65,10 @@ export interface PlacedDeploy extends ToldPlace {
 
 export interface PlacedOutcome extends ToldPlace {
   outcome: OutcomeFact;
+}
+
+export interface PlacedRegression extends ToldPlace {
+  regression: RegressionFact;
 }
 
 // SQLite takes 32,766 values in one statement.
@@ -86,6 +94,17 @@ export async function insertOutcomes(trx: Knex.Transaction, placed: readonly Pla
   }));
   for (let start = 0; start < rows.length; start += ROWS_PER_INSERT)
     await trx('deploy_outcomes').insert(rows.slice(start, start + ROWS_PER_INSERT));
+}
+
+/** Their deploys must be there already, ended healthy. */
+export async function insertRegressions(trx: Knex.Transaction, placed: readonly PlacedRegression[]): Promise<void> {
+  const rows = placed.map(({ regression, seq, toldAt }) => ({
+    ...toRegressionColumns(regression),
+    recorded_seq: seq,
+    told_at: toldAt,
+  }));
+  for (let start = 0; start < rows.length; start += ROWS_PER_INSERT)
+    await trx('deploy_regressions').insert(rows.slice(start, start + ROWS_PER_INSERT));
 }
 
 const STALE_MS = 24 * 3_600_000;
@@ -136,13 +155,18 @@ export async function listDeploys(knex: Knex, query: DeployQuery): Promise<Store
   const ids = deploys.map((row) => row.id);
   const outcomes: OutcomeRow[] = ids.length === 0 ? [] : await knex('deploy_outcomes').whereIn('deploy_id', ids);
   const byDeploy = new Map(outcomes.map((row) => [row.deploy_id, row]));
+  const regressions: RegressionRow[] =
+    ids.length === 0 ? [] : await knex('deploy_regressions').whereIn('deploy_id', ids);
+  const regressionOf = new Map(regressions.map((row) => [row.deploy_id, toRegressionFact(row)]));
   return deploys.map((row) => {
     const outcome = byDeploy.get(row.id);
+    const regression = regressionOf.get(row.id);
     return {
       deploy: toDeployFact(row),
       seq: Number(row.recorded_seq),
       concurrent: (fromJson(row.concurrent_json) as string[] | null) ?? [],
       ...(outcome === undefined ? {} : { outcome: toOutcomeFact(outcome), outcomeSeq: Number(outcome.recorded_seq) }),
+      ...(regression === undefined ? {} : { regression }),
     };
   });
 }
@@ -150,18 +174,21 @@ export async function listDeploys(knex: Knex, query: DeployQuery): Promise<Store
 /** Every place where something was deployed, with its counts. */
 export interface ServiceCount extends Scope {
   deploys: number;
-  /** Failed or rolled back. */
+  /** Failed or rolled back, at their end or later. */
   failures: number;
   lastDeployAt: string;
 }
+
+const FAILED = `case when outcome in ('failed', 'rolled_back') or deploy_regressions.deploy_id is not null then 1 else 0 end`;
 
 export async function listServices(knex: Knex): Promise<ServiceCount[]> {
   const columns = ['cluster', 'environment', 'namespace', 'service'];
   const query = knex('deploys')
     .leftJoin('deploy_outcomes', 'deploy_outcomes.deploy_id', 'deploys.id')
+    .leftJoin('deploy_regressions', 'deploy_regressions.deploy_id', 'deploys.id')
     .select(columns)
     .count({ deploys: 'deploys.id' })
-    .sum({ failures: knex.raw(`case when outcome in ('failed', 'rolled_back') then 1 else 0 end`) })
+    .sum({ failures: knex.raw(FAILED) })
     .max({ last: 'started_at' })
     .groupBy(columns)
     .orderBy(columns);

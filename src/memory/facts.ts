@@ -52,10 +52,24 @@ export interface OutcomeFact {
   weight?: number;
 }
 
+/**
+ * A deploy that had been told healthy went bad by itself while it was watched on. One a deploy at most. What was believed in
+ * between stays believed of that time: it is a failure that became known at `atMs`.
+ */
+export interface RegressionFact {
+  deployId: string;
+  atMs: number;
+  verdict?: string;
+  fingerprint?: FailureFingerprint;
+  /** As with an outcome. */
+  weight?: number;
+}
+
 /** A deploy with its end, once there is one. */
 export interface DeployRecord {
   deploy: DeployFact;
   outcome?: OutcomeFact;
+  regression?: RegressionFact;
 }
 
 /** A stable text key: equal scopes give equal keys. */
@@ -77,4 +91,10 @@ export function toScopeLabel(scope: Scope): string {
 export function isFailure(outcome: DeployOutcome): boolean | undefined {
   if (outcome === 'failed' || outcome === 'rolled_back') return true;
   return outcome === 'healthy' ? false : undefined;
+}
+
+/** The failure a deploy is known to have come to, at its end or later; undefined where there was none. */
+export function findFailure({ outcome, regression }: Omit<DeployRecord, 'deploy'>): OutcomeFact | undefined {
+  if (regression !== undefined) return { ...regression, outcome: 'failed' };
+  return outcome !== undefined && isFailure(outcome.outcome) === true ? outcome : undefined;
 }

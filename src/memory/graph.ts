@@ -1,7 +1,7 @@
 import type { ConfirmedPattern } from './pair-evidence.ts';
 import { toClaim } from './explain.ts';
 import type { FailureFingerprint, Scope } from './facts.ts';
-import { isFailure, toScopeKey } from './facts.ts';
+import { findFailure, toScopeKey } from './facts.ts';
 import { listIncidents, type PastIncident } from './past-incidents.ts';
 import type { ServiceState } from './service-state.ts';
 import { listRecent } from './service-state.ts';
@@ -113,13 +113,14 @@ function addVersions(graph: Graph, state: ServiceState): void {
   const { service } = state.scope;
   const from = toServiceId(toScopeKey(state.scope));
   const failed = new Map<string, Map<string, { fingerprint: FailureFingerprint | undefined; count: number }>>();
-  for (const { deploy, outcome } of listRecent(state)) {
-    const version = deploy.version ?? deploy.digest;
-    if (version === undefined || outcome === undefined || isFailure(outcome.outcome) !== true) continue;
+  for (const record of listRecent(state)) {
+    const version = record.deploy.version ?? record.deploy.digest;
+    const failure = findFailure(record);
+    if (version === undefined || failure === undefined) continue;
     const causes =
       failed.get(version) ?? new Map<string, { fingerprint: FailureFingerprint | undefined; count: number }>();
     failed.set(version, causes);
-    const { fingerprint } = outcome;
+    const { fingerprint } = failure;
     const key = fingerprint === undefined ? '' : toFailureId(fingerprint);
     causes.set(key, { fingerprint, count: (causes.get(key)?.count ?? 0) + 1 });
   }

@@ -32,7 +32,14 @@ describeOnDatabases('the memory keeper', (database) => {
   };
 
   beforeEach(async () => {
-    for (const table of ['event_outbox', 'occurrences', 'memory_corrections', 'deploy_outcomes', 'deploys'])
+    for (const table of [
+      'event_outbox',
+      'occurrences',
+      'memory_corrections',
+      'deploy_regressions',
+      'deploy_outcomes',
+      'deploys',
+    ])
       await db().knex(table).delete();
   });
 
@@ -82,6 +89,62 @@ describeOnDatabases('the memory keeper', (database) => {
     const { deploys, failures } = await riskOf(live);
     expect({ deploys, failures }).toEqual({ deploys: 20, failures: 7 });
     await expectRebuilt(live);
+  });
+
+  it('tells a failure that became known after a healthy end, in every process and after a restart', async () => {
+    const [one, two] = [build(), build()];
+    await fill(one);
+    await Promise.all([one.current(), two.current()]);
+    const before = await riskOf(one);
+    const fact = (id: string, hour: number) => ({
+      deployId: id,
+      atMs: START_MS + hour * HOUR_MS,
+      verdict: 'regressed',
+      fingerprint: CRASH,
+    });
+    await one.recordRegressions([fact('dep_web10', 10.4), fact('dep_web11', 11.4), fact('nobody', 1)]);
+    await one.recordRegressions([fact('dep_web10', 12)]);
+    // The twelfth had failed by itself.
+    expect(await riskOf(two)).toMatchObject({ deploys: 12, failures: 4 });
+    expect((await riskOf(two)).probability).toBeGreaterThan(before.probability);
+    await play(two, 'after', 20, 'healthy');
+    await expectRebuilt(one);
+    await expectRebuilt(two);
+    expect(await listServices(db().knex)).toMatchObject([{ failures: 1 }, { service: 'web', failures: 4 }]);
+    expect(await listDeploys(db().knex, { ids: ['dep_web10'], limit: 1 })).toMatchObject([
+      { outcome: { outcome: 'healthy' }, regression: fact('dep_web10', 10.4) },
+    ]);
+  });
+
+  it('heeds what people say about a regression', async () => {
+    const keeper = build();
+    await fill(keeper);
+    await keeper.recordRegressions([
+      { deployId: 'dep_web10', atMs: START_MS + 10.5 * HOUR_MS, fingerprint: { class: 'oom_killed', signature: '' } },
+    ]);
+    await keeper.current();
+    const full = (await riskOf(keeper)).probability;
+    await keeper.correct({ ...by, kind: 'weaken', scope: WEB, factor: 0.1, text: 'a broken node' });
+    expect((await riskOf(keeper)).probability).toBeLessThan(full);
+    await expectRebuilt(keeper);
+    await keeper.correct({ ...by, kind: 'forget', scope: WEB, fingerprint: { class: 'oom_killed' }, text: '' });
+    const known = (await keeper.current()).context(WEB, LATER_MS);
+    expect(known.risk).toMatchObject({ deploys: 12, failures: 3 });
+    expect(known.patterns.map(({ fingerprint }) => fingerprint.class)).toEqual(['crash_loop']);
+    await expectRebuilt(keeper);
+  });
+
+  it('writes what belongs to a regression in the same transaction, or neither', async () => {
+    const keeper = build();
+    await play(keeper, 'good', 1, 'healthy');
+    const fact = { deployId: 'good', atMs: START_MS + 2 * HOUR_MS };
+    const refuse = async () => await Promise.reject(new Error('not now'));
+    await expect(keeper.recordRegressions([fact], refuse)).rejects.toThrow('not now');
+    expect((await riskOf(keeper)).failures).toBe(0);
+    await keeper.recordRegressions([fact], async (trx) => await trx('deploys').update({ actor: 'tiphys' }));
+    expect(await listDeploys(db().knex, { ids: ['good'], limit: 1 })).toMatchObject([
+      { deploy: { actor: 'tiphys' }, regression: fact },
+    ]);
   });
 
   it('keeps the first word about a deploy and about its end', async () => {
@@ -179,6 +242,10 @@ describeOnDatabases('the memory keeper', (database) => {
     const keeper = build();
     await fill(keeper);
     await keeper.correct({ ...by, kind: 'note', scope: WEB, text: 'shares a volume' });
+    await keeper.recordRegressions([
+      { deployId: 'dep_web9', atMs: START_MS + 12.5 * HOUR_MS, fingerprint: CRASH },
+      { deployId: 'dep_web10', atMs: START_MS + 12.6 * HOUR_MS, verdict: 'regressed' },
+    ]);
     await keeper.correct({ ...by, kind: 'forget', scope: WEB, fingerprint: CRASH, text: '' });
     const told = toSayings(await keeper.current(), SCOPES, LATER_MS);
     let lines = '';
@@ -193,12 +260,12 @@ describeOnDatabases('the memory keeper', (database) => {
         actor: 'person:bob',
         nowMs: LATER_MS,
       });
-    expect(await load()).toMatchObject({ deploys: 24, outcomes: 24, sayings: 1, skipped: 0 });
+    expect(await load()).toMatchObject({ deploys: 24, outcomes: 25, sayings: 1, skipped: 0 });
     const strip = (sayings: unknown) =>
       JSON.parse(JSON.stringify(sayings).replaceAll(',"origin":"main"', '')) as unknown;
     expect(strip(toSayings(await keeper.current(), SCOPES, LATER_MS))).toEqual(strip(told));
     await expectRebuilt(keeper);
-    expect(await load()).toMatchObject({ deploys: 0, outcomes: 0, sayings: 0, skipped: 49 });
+    expect(await load()).toMatchObject({ deploys: 0, outcomes: 0, sayings: 0, skipped: 50 });
   });
 
   it('puts an older history before what was observed here, as if it had been there from the beginning', async () => {

@@ -11,6 +11,7 @@ import type { StoredFact, ToldPlace } from './fact-rows.ts';
 import {
   insertDeploys,
   insertOutcomes,
+  insertRegressions,
   listConcurrent,
   listDeploys,
   newestToldAt,
@@ -18,7 +19,7 @@ import {
   readBasis,
 } from './fact-store.ts';
 import { listFactsBySeq, readFactsAsTold } from './told-store.ts';
-import type { DeployFact, OutcomeFact, Scope } from './facts.ts';
+import type { DeployFact, OutcomeFact, RegressionFact, Scope } from './facts.ts';
 import type { SnapshotFile } from './memory-snapshot.ts';
 import type { CostTable } from './strategy.ts';
 
@@ -39,6 +40,11 @@ export interface MemoryKeeper {
   recordDeploy(fact: DeployFact): Promise<void>;
   /** Writes how a deploy ended; the first outcome stands. */
   recordOutcome(fact: OutcomeFact): Promise<void>;
+  /**
+   * Writes that deploys which were told healthy have failed after all; of others, and a second time, nothing is written.
+   * `first` always runs, first and in the same transaction.
+   */
+  recordRegressions(facts: readonly RegressionFact[], first?: (trx: Transaction) => Promise<void>): Promise<void>;
   /** Writes a person's correction; the next `current` heeds it. */
   correct(correction: NewCorrection, within?: Within<Correction>): Promise<Correction>;
   /** Writes a snapshot where one is kept and much is new, so that the next start need not read every fact. */
@@ -100,6 +106,18 @@ export function createMemoryKeeper(db: Database, options: KeeperOptions = {}): M
         await options.outbox?.book(trx, { deploy: known.deploy, outcome: fact });
       });
       options.outbox?.wake();
+    },
+    recordRegressions: async (facts, first) => {
+      await inTransaction(db, async (trx) => {
+        // It may lock a ticket, which comes before the journal everywhere.
+        await first?.(trx);
+        await lockJournal(trx);
+        for (const fact of facts) {
+          const [known] = await listDeploys(trx, { ids: [fact.deployId], limit: 1 });
+          if (known?.outcome?.outcome !== 'healthy' || known.regression !== undefined) continue;
+          await insertRegressions(trx, [{ regression: fact, ...(await nextPlace(trx, fact.atMs)) }]);
+        }
+      });
     },
     correct: async (input, within) =>
       await inTransaction(db, async (trx) => {
@@ -198,8 +216,6 @@ function createReader(knex: Knex, { costs, snapshots }: KeeperOptions) {
   };
 }
 
-function toFact(fact: StoredFact): Fact {
-  return fact.kind === 'deploy'
-    ? { seq: fact.seq, kind: 'deploy', deploy: fact.deploy }
-    : { seq: fact.seq, kind: 'outcome', outcome: fact.outcome };
+function toFact({ toldAt: _, ...fact }: StoredFact): Fact {
+  return fact;
 }

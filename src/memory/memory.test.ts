@@ -48,6 +48,61 @@ describe('deploy memory', () => {
     }
   });
 
+  it('takes a failure after a healthy end for a failure of the same deploy, known later', () => {
+    const fingerprint = { class: 'oom_killed', signature: 'exit code 137' };
+    const lived = (memory: DeployMemory, last: DeployOutcome) => {
+      for (let day = 0; day < 10; day += 1) deploy(memory, `a${day}`, day * 24, 'healthy');
+      deploy(memory, 'last', 241, last);
+    };
+    const [regressed, failed, healthy] = [createDeployMemory(), createDeployMemory(), createDeployMemory()];
+    lived(regressed, 'healthy');
+    lived(failed, 'failed');
+    lived(healthy, 'healthy');
+    const atMs = START_MS + 241.1 * HOUR_MS;
+    expect(regressed.recordRegression({ deployId: 'last', atMs, fingerprint })).toBe(true);
+    expect(riskAt(regressed, 265)).toBeGreaterThan(riskAt(healthy, 265) * 2);
+    expect(riskAt(regressed, 265)).toBeGreaterThan(riskAt(failed, 265) * 0.7);
+    expect(riskAt(regressed, 265)).toBeLessThan(riskAt(failed, 265) * 1.3);
+    expect(regressed.context(WEB, START_MS + 265 * HOUR_MS)).toMatchObject({
+      risk: { deploys: 11, failures: 1, lastFailure: { deployId: 'last', atMs, fingerprint } },
+      patterns: [{ fingerprint, count: 1 }],
+    });
+    expect(regressed.history(WEB, 1)).toMatchObject([{ outcome: { outcome: 'healthy' }, regression: { fingerprint } }]);
+  });
+
+  it('learns of a regression once, and only where a healthy end was told', () => {
+    const memory = createDeployMemory();
+    deploy(memory, 'bad', 0, 'failed');
+    deploy(memory, 'gone', 1, 'cancelled');
+    deploy(memory, 'good', 2, 'healthy');
+    memory.recordDeploy(toFact('open', 3));
+    const take = (deployId: string) => memory.recordRegression({ deployId, atMs: START_MS + 4 * HOUR_MS });
+    expect(['bad', 'gone', 'open', 'unknown', 'good', 'good'].map(take)).toEqual([
+      false,
+      false,
+      false,
+      false,
+      true,
+      false,
+    ]);
+    expect(memory.context(WEB, START_MS + 5 * HOUR_MS).risk).toMatchObject({ deploys: 2, failures: 2 });
+  });
+
+  it('says that the last deploy failed only while nothing has ended since', () => {
+    const said = (after: DeployOutcome[]) => {
+      const memory = createDeployMemory();
+      deploy(memory, 'first', 0, 'healthy');
+      after.forEach((outcome, index) => deploy(memory, `next${index}`, index + 1, outcome));
+      memory.recordRegression({ deployId: 'first', atMs: START_MS + 20 * HOUR_MS });
+      const { signals } = memory.assess({ scope: WEB, atMs: START_MS + 21 * HOUR_MS });
+      return signals.map(({ detail }) => detail).join(' ');
+    };
+    expect(said([])).toContain('The last deploy here failed.');
+    expect(said(['cancelled'])).toContain('The last deploy here failed.');
+    expect(said(['healthy'])).not.toContain('The last deploy here failed.');
+    expect(said(['healthy'])).toContain('1 of 2 deploys');
+  });
+
   it('keeps a staging failure out of production', () => {
     const told = createDeployMemory();
     const untold = createDeployMemory();

@@ -1,7 +1,7 @@
 import { AppError } from '../lib/errors.ts';
 import type { MemoryContext } from './context.ts';
 import { toMemoryContext } from './context.ts';
-import type { DeployFact, DeployRecord, OutcomeFact, Scope } from './facts.ts';
+import type { DeployFact, DeployRecord, OutcomeFact, RegressionFact, Scope } from './facts.ts';
 import type { MemoryGraph } from './graph.ts';
 import { toMemoryGraph } from './graph.ts';
 import { createProjection } from './projection.ts';
@@ -26,6 +26,8 @@ export interface DeployMemory {
   recordDeploy(fact: DeployFact): Prediction;
   /** A deploy has ended. Of an unknown or already ended deploy nothing is learned. Answers whether it was taken. */
   recordOutcome(fact: OutcomeFact): boolean;
+  /** A deploy told healthy lately has failed after all. Of any other nothing is learned. Answers whether it was taken. */
+  recordRegression(fact: RegressionFact): boolean;
   /** How likely a deploy begun now would fail. Changes nothing. */
   assess(input: RiskInput): RiskAssessment;
   choose(assessment: RiskAssessment, input: StrategyInput): StrategyChoice;
@@ -88,6 +90,7 @@ export function createDeployMemory(options: MemoryOptions = {}): DeployMemory {
       return { probability, low, high };
     },
     recordOutcome: (fact) => projection.addOutcome(fact),
+    recordRegression: (fact) => projection.addRegression(fact),
     assess,
     choose,
     context: (scope, atMs, input = {}) => {

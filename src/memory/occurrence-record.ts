@@ -1,8 +1,8 @@
 import { sha256Hex } from '../lib/ids.ts';
 import type { KnownPattern } from './context.ts';
 import { findFailureAdvice } from './failure-advice.ts';
-import type { DeployFact, OutcomeFact } from './facts.ts';
-import { isFailure } from './facts.ts';
+import type { DeployFact, OutcomeFact, RegressionFact } from './facts.ts';
+import { findFailure } from './facts.ts';
 import { toOccurrence, type Occurrence } from './occurrence.ts';
 
 /** One thing that was done on the way. */
@@ -29,6 +29,7 @@ export interface Expectation {
 export interface OccurrenceFacts {
   deploy: DeployFact;
   outcome: OutcomeFact;
+  regression?: RegressionFact;
   /** What was recorded about the scope before the deploy. */
   before: { deploys: number; failures: number; patterns: readonly KnownPattern[] };
   /** What else was under way when it began. */
@@ -41,12 +42,14 @@ export interface OccurrenceFacts {
 
 /** The occurrence of an ended deploy; the same facts give the same one, its id included. */
 export function toOccurrenceRecord(facts: OccurrenceFacts): Occurrence {
-  const { deploy, outcome, before, steps, expected, explanation } = facts;
+  const { deploy, outcome, regression, before, steps, expected, explanation } = facts;
+  const failure = findFailure(facts);
   const probability = expected?.probability ?? null;
   const made = toOccurrence({
     id: toOccurrenceId(deploy.id, outcome.atMs),
     deploy,
     outcome,
+    ...(regression === undefined ? {} : { regression }),
     expected: {
       scope: deploy,
       atMs: deploy.startedAtMs,
@@ -61,7 +64,7 @@ export function toOccurrenceRecord(facts: OccurrenceFacts): Occurrence {
     patterns: before.patterns,
     steps,
   });
-  const advice = findFailureAdvice(outcome.fingerprint?.class);
+  const advice = findFailureAdvice(failure?.fingerprint?.class);
   const told = [...(expected?.remembered ?? []), ...(expected?.careReasons ?? [])];
   const reasons = [...new Set(explanation)];
   const beside = facts.concurrent.map(({ service, environment }) => `${service} in ${environment} was deploying too.`);
@@ -81,7 +84,7 @@ export function toOccurrenceRecord(facts: OccurrenceFacts): Occurrence {
     reasoning: {
       ...made.reasoning,
       explanation: [...reasons, ...told].join(' '),
-      causal_chain: isFailure(outcome.outcome) === true ? reasons : [],
+      causal_chain: failure === undefined ? [] : reasons,
     },
     data: {
       ...made.data,
@@ -89,8 +92,8 @@ export function toOccurrenceRecord(facts: OccurrenceFacts): Occurrence {
       service: deploy.service,
       version: deploy.version ?? deploy.digest ?? null,
       image: deploy.image ?? null,
-      verdict: outcome.verdict ?? null,
-      fingerprint: outcome.fingerprint ?? null,
+      verdict: (failure ?? outcome).verdict ?? null,
+      fingerprint: failure?.fingerprint ?? null,
       risk: probability === null ? null : { probability, low: expected?.low ?? null, high: expected?.high ?? null },
       concurrent: facts.concurrent.map(({ id, service, environment }) => ({ deploy_id: id, service, environment })),
     },

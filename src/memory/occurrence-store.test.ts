@@ -34,7 +34,8 @@ describeOnDatabases('occurrences', (database) => {
   });
   afterAll(async () => await rm(dir, { recursive: true, force: true }));
   beforeEach(async () => {
-    for (const table of ['occurrences', 'deploy_outcomes', 'deploys']) await knex()(table).delete();
+    for (const table of ['occurrences', 'deploy_regressions', 'deploy_outcomes', 'deploys'])
+      await knex()(table).delete();
     await rm(dir, { recursive: true, force: true });
     const keeper = createMemoryKeeper(database().db);
     await play(keeper, 'dep_a', 1, 'healthy');
@@ -42,6 +43,30 @@ describeOnDatabases('occurrences', (database) => {
     await keeper.recordDeploy(toDeploy('dep_beside', 9.9, { service: 'redis' }));
     await play(keeper, 'dep_bad', 10, 'failed', { version: '2.0', ticket: 'tkt_1', commit: 'c'.repeat(40) });
     await play(keeper, 'dep_later', 11, 'failed');
+  });
+
+  it('tells of a deploy that failed after it had been healthy as one story, in the same place', async () => {
+    const keeper = createMemoryKeeper(database().db);
+    await play(keeper, 'dep_soaked', 12, 'healthy', { version: '3.0' });
+    const before = await recordOccurrence(deps(), { deployId: 'dep_soaked', steps: [], explanation: ['It is live.'] });
+    expect(before).toMatchObject({ type: 'deploy.run.completed', outcome: 'success' });
+    const atMs = START_MS + 12.5 * 3_600_000;
+    await keeper.recordRegressions([{ deployId: 'dep_soaked', atMs, verdict: 'regressed', fingerprint: CRASH }]);
+    await play(keeper, 'dep_next', 13, 'healthy');
+    const after = await recordOccurrence(deps(), { deployId: 'dep_soaked', steps: [], explanation: ['It crashes.'] });
+    expect(after).toMatchObject({
+      id: before?.id,
+      type: 'deploy.run.regressed',
+      severity: 'error',
+      outcome: 'failure',
+      error: { code: 'crash_loop', message: 'It crashes.' },
+      reasoning: { summary: 'web in production: regressed', causal_chain: ['It crashes.'] },
+      data: { verdict: 'regressed', healthy_at: before?.timestamp, regressed_at: new Date(atMs).toISOString() },
+    });
+    expect(await files()).toHaveLength(1);
+    const next = await recordOccurrence(deps(), { deployId: 'dep_next', steps: [], explanation: [] });
+    // Three that failed, one that regressed, one that is healthy.
+    expect(next?.data).toMatchObject({ deploys_known: 5, failures_known: 4 });
   });
 
   it('holds what failed, why it matters, what may have caused it, what to do, and the history', async () => {

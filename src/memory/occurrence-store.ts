@@ -34,11 +34,12 @@ export async function recordOccurrence(deps: OccurrenceDeps, input: OccurrenceIn
   const { knex } = deps;
   const [stored] = await listDeploys(knex, { ids: [input.deployId], limit: 1 });
   if (stored?.outcome === undefined) return undefined;
-  const { deploy, outcome } = stored;
+  const { deploy, outcome, regression } = stored;
   const beside = stored.concurrent.length === 0 ? [] : await listDeploys(knex, { ids: stored.concurrent, limit: 200 });
   const made = toOccurrenceRecord({
     deploy,
     outcome,
+    ...(regression === undefined ? {} : { regression }),
     before: await readBefore(knex, stored),
     concurrent: beside.map(({ deploy: { id, service, environment } }) => ({ id, service, environment })),
     steps: input.steps,
@@ -95,6 +96,7 @@ interface EndedRow {
   outcome: DeployOutcome;
   fingerprint_class: string | null;
   fingerprint_signature: string | null;
+  told: number | string;
 }
 
 /** What was recorded about the scope before the deploy began: only facts with a lower number. */
@@ -102,13 +104,22 @@ async function readBefore(
   knex: Knex,
   { deploy, seq }: StoredDeploy,
 ): Promise<{ deploys: number; failures: number; patterns: KnownPattern[] }> {
-  const rows: EndedRow[] = await knex('deploys')
-    .join('deploy_outcomes', 'deploy_outcomes.deploy_id', 'deploys.id')
-    .where(toScopeColumns(deploy))
-    .where('deploy_outcomes.recorded_seq', '<', seq)
-    .orderBy('deploy_outcomes.recorded_seq', 'desc')
-    .limit(MAX_BEFORE)
-    .select('deploys.id', 'at', 'outcome', 'fingerprint_class', 'fingerprint_signature');
+  const before = async (table: 'deploy_outcomes' | 'deploy_regressions', outcome: Knex.Raw): Promise<EndedRow[]> =>
+    await knex('deploys')
+      .join(table, `${table}.deploy_id`, 'deploys.id')
+      .where(toScopeColumns(deploy))
+      .where(`${table}.recorded_seq`, '<', seq)
+      .orderBy(`${table}.recorded_seq`, 'desc')
+      .limit(MAX_BEFORE)
+      .select('deploys.id', 'at', outcome, 'fingerprint_class', 'fingerprint_signature', {
+        told: `${table}.recorded_seq`,
+      });
+  const regressed = await before('deploy_regressions', knex.raw("'failed' as outcome"));
+  const isRegressed = new Set(regressed.map(({ id }) => id));
+  const ended = await before('deploy_outcomes', knex.raw('outcome'));
+  // A deploy that turned out bad counts once, as that.
+  const rows = [...ended.filter(({ id }) => !isRegressed.has(id)), ...regressed];
+  rows.sort((a, b) => Number(b.told) - Number(a.told));
   const patterns = new Map<string, KnownPattern>();
   const judged = rows.filter((row) => isFailure(row.outcome) !== undefined);
   for (const row of judged) {

@@ -1,6 +1,7 @@
 import { toIsoTime } from '../lib/clock.ts';
 import type { KnownPattern } from './context.ts';
-import type { DeployFact, DeployOutcome, OutcomeFact } from './facts.ts';
+import type { DeployFact, DeployOutcome, OutcomeFact, RegressionFact } from './facts.ts';
+import { findFailure } from './facts.ts';
 import type { RiskAssessment } from './risk.ts';
 import type { StrategyChoice } from './strategy.ts';
 
@@ -10,7 +11,7 @@ export interface Occurrence {
   protocol_version: '1.0';
   timestamp: string;
   source: 'tiphys';
-  type: `deploy.run.${'completed' | 'failed' | 'rolledback' | 'superseded' | 'cancelled'}`;
+  type: `deploy.run.${'completed' | 'failed' | 'regressed' | 'rolledback' | 'superseded' | 'cancelled'}`;
   severity: 'info' | 'warning' | 'error';
   outcome: 'success' | 'failure' | 'timeout' | 'unknown';
   context: {
@@ -48,6 +49,8 @@ export interface OccurrenceInput {
   id: string;
   deploy: DeployFact;
   outcome: OutcomeFact;
+  /** What became known after a healthy outcome. */
+  regression?: RegressionFact;
   /** What was expected before it began. */
   expected: RiskAssessment;
   choice?: StrategyChoice;
@@ -67,15 +70,18 @@ const TYPES: Readonly<Record<DeployOutcome, Pick<Occurrence, 'type' | 'severity'
   cancelled: { type: 'deploy.run.cancelled', severity: 'info', outcome: 'unknown' },
 };
 
+const REGRESSED = { type: 'deploy.run.regressed', severity: 'error', outcome: 'failure' } as const;
+
 /** Builds the occurrence from facts alone: the same deploy gives the same occurrence. */
 export function toOccurrence(input: OccurrenceInput): Occurrence {
-  const { deploy, outcome, expected, choice, patterns } = input;
-  const kind = TYPES[outcome.outcome];
-  const failed = kind.outcome === 'failure';
-  const timedOut = failed && outcome.fingerprint?.class === 'timeout';
+  const { deploy, outcome, regression, expected, choice, patterns } = input;
+  const kind = regression === undefined ? TYPES[outcome.outcome] : REGRESSED;
+  const failure = findFailure(input);
+  const failed = failure !== undefined;
+  const cause = failure?.fingerprint;
+  const timedOut = cause?.class === 'timeout';
   const matched = patterns.find(
-    ({ fingerprint }) =>
-      fingerprint.class === outcome.fingerprint?.class && fingerprint.signature === outcome.fingerprint.signature,
+    ({ fingerprint }) => fingerprint.class === cause?.class && fingerprint.signature === cause.signature,
   );
   return {
     id: input.id,
@@ -99,9 +105,9 @@ export function toOccurrence(input: OccurrenceInput): Occurrence {
         },
       ],
     },
-    ...(failed ? { error: toError(input) } : {}),
+    ...(failed ? { error: toError(input, failure) } : {}),
     reasoning: {
-      summary: `${deploy.service} in ${deploy.environment}: ${outcome.verdict ?? outcome.outcome}`,
+      summary: `${deploy.service} in ${deploy.environment}: ${(failure ?? outcome).verdict ?? outcome.outcome}`,
       explanation: [...(choice?.reasons ?? []), ...expected.signals.map(({ detail }) => detail)].join(' '),
       // How much probability had been given to what came.
       confidence: round(failed ? expected.probability : 1 - expected.probability),
@@ -133,11 +139,17 @@ export function toOccurrence(input: OccurrenceInput): Occurrence {
       risk: { probability: expected.probability, low: expected.low, high: expected.high },
       deploys_known: expected.deploys,
       failures_known: expected.failures,
+      ...(regression === undefined
+        ? {}
+        : { healthy_at: toIsoTime(outcome.atMs), regressed_at: toIsoTime(regression.atMs) }),
     },
   };
 }
 
-function toError({ deploy, outcome, expected, suggestedFix }: OccurrenceInput): NonNullable<Occurrence['error']> {
+function toError(
+  { deploy, expected, suggestedFix }: OccurrenceInput,
+  outcome: OutcomeFact,
+): NonNullable<Occurrence['error']> {
   const failure = outcome.fingerprint?.class ?? 'unknown';
   const version = deploy.version ?? deploy.digest;
   return {

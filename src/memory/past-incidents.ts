@@ -1,6 +1,6 @@
 import type { ServiceState } from './service-state.ts';
 import { listRecent } from './service-state.ts';
-import { isFailure, toScopeKey } from './facts.ts';
+import { findFailure, toScopeKey } from './facts.ts';
 
 /** A stretch of time in which several services of one environment failed, each within an hour of the one before. */
 export interface PastIncident {
@@ -18,9 +18,10 @@ const MIN_SERVICES = 3;
 /** The incidents among the deploys that are still remembered in full, oldest first. */
 export function listIncidents(states: Iterable<ServiceState>): PastIncident[] {
   const failures = [...states].flatMap((state) =>
-    listRecent(state).flatMap(({ outcome }) =>
-      outcome !== undefined && isFailure(outcome.outcome) === true ? [{ state, atMs: outcome.atMs }] : [],
-    ),
+    listRecent(state).flatMap((record) => {
+      const failure = findFailure(record);
+      return failure === undefined ? [] : [{ state, atMs: failure.atMs }];
+    }),
   );
   failures.sort((a, b) => a.atMs - b.atMs || (toScopeKey(a.state.scope) < toScopeKey(b.state.scope) ? -1 : 1));
   const open = new Map<string, PastIncident>();

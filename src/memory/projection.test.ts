@@ -37,11 +37,22 @@ function createHistory(seed: number, deploys: number): DeployRecord[] {
     const outcome = roll < 0.08 ? 'failed' : roll < 0.1 ? 'rolled_back' : roll < 0.13 ? 'superseded' : 'healthy';
     const deploy = toFact(`d${index}`, service, environment, startedAtMs, `v${Math.floor(index / 5)}`);
     if (random() < 0.02) return { deploy };
+    const atMs = startedAtMs + Math.floor(random() * 3 * HOUR_MS);
+    const isBadLater = outcome === 'healthy' && random() < 0.06;
     return {
       deploy,
+      ...(isBadLater
+        ? {
+            regression: {
+              deployId: deploy.id,
+              atMs: atMs + 9 * MINUTE_MS,
+              fingerprint: { class: 'oom', signature: '' },
+            },
+          }
+        : {}),
       outcome: {
         deployId: deploy.id,
-        atMs: startedAtMs + Math.floor(random() * 3 * HOUR_MS),
+        atMs,
         outcome,
         ...(outcome === 'failed'
           ? { fingerprint: { class: 'crash_loop', signature: `exit ${Math.floor(random() * 3)}` } }

@@ -6,7 +6,7 @@ import { addEnded, claimsOf, companyOf, createCoDeploys, testIfDue } from './co-
 import type { EnvironmentModel, Forecast } from './estimator.ts';
 import { createEnvironmentModel, forecast, learnForecast } from './estimator.ts';
 import { toSignals } from './explain.ts';
-import type { DeployFact, DeployRecord, OutcomeFact, Scope } from './facts.ts';
+import type { DeployFact, DeployRecord, OutcomeFact, RegressionFact, Scope } from './facts.ts';
 import { isFailure, toEnvironmentKey } from './facts.ts';
 import type { Observation } from './features.ts';
 import type { IncidentWatch } from './incident.ts';
@@ -14,10 +14,10 @@ import { createIncidentWatch, hearOutcome, incidentAt } from './incident.ts';
 import type { RiskInput, RiskSignal } from './risk.ts';
 import type { ServiceState } from './service-state.ts';
 import { createScopeIndex, findScope } from './scope-index.ts';
-import { addEnd, addStart, createServiceState, toAnywhereKey } from './service-state.ts';
+import { addEnd, addRegressed, addStart, createServiceState, listRecent, toAnywhereKey } from './service-state.ts';
 import { hearPair } from './suspicion.ts';
 import type { Timeline } from './timeline.ts';
-import { addService, beginDeploy, createTimeline, endDeploy } from './timeline.ts';
+import { addService, beginDeploy, createTimeline, endDeploy, failLater } from './timeline.ts';
 import type { EnvironmentOrder } from './versions.ts';
 import { addVersion, addVersionFailure, createEnvironmentOrder, viewVersion } from './versions.ts';
 import type { EventWindow } from './window.ts';
@@ -59,13 +59,20 @@ export interface ProjectionState {
   everywhere: EventWindow;
   order: EnvironmentOrder;
   open: Map<string, OpenDeploy>;
+  /** The newest that ended well, oldest first: one of them may yet turn out bad, and its forecast is to learn from that. */
+  healthy: Map<string, OpenDeploy>;
 }
+
+const KEPT_HEALTHY = 1_000;
+/** Dropped many at a time: a map is slow at giving up its first entry again and again. */
+const DROPPED_AT_ONCE = 250;
 
 export interface Projection {
   /** What is to be expected of a deploy begun now. Changes nothing. */
   assess(input: RiskInput): { made: Forecast; signals: RiskSignal[]; state: ServiceState | undefined };
   addDeploy(fact: DeployFact): Forecast;
   addOutcome(fact: OutcomeFact): boolean;
+  addRegression(fact: RegressionFact): boolean;
   /** All of it as bytes of this version of the program; a shortcut for start-up, never the record. */
   snapshot(): Uint8Array;
   isOpen(deployId: string): boolean;
@@ -130,31 +137,35 @@ export function createProjection(snapshot?: Uint8Array, ignored: ReadonlySet<str
       const found = all.open.get(fact.deployId);
       if (found === undefined) return false;
       all.open.delete(fact.deployId);
-      const { record, made, state, environment } = found;
+      const { record, state, environment } = found;
       record.outcome = fact;
       const failed = isFailure(fact.outcome);
       endDeploy(environment.timeline, found.row, fact.atMs, failed);
       if (failed === undefined) return true;
-      addEnded(environment.pairs, environment.timeline, found.row, failed);
-      const { service } = record.deploy;
-      advanceWindow(environment.hour, fact.atMs);
-      // A busy environment always has some failures within the hour; only what is beyond its usual rate is company.
-      const expected = made.base.rate * countEntries(environment.ended);
-      const weight = fact.weight ?? 1;
-      const others = (1 + Math.max(0, countEntries(environment.hour) - expected)) / weight - 1;
+      const others = countCompany(found, fact);
       addToWindow(environment.ended, fact.atMs, '');
-      // Beside others a failure says less about the service; not as little as about the environment, since it did fail.
-      addEnd(state, record.deploy, fact, Math.sqrt(weight / (1 + others)));
-      learnForecast(environment.model, made, failed, others);
-      const usual = Math.max(made.opinions[2], made.probability);
-      hearPair(environment.pairs.suspicions, environment.timeline, found.row, failed, usual, 1 / (1 + others));
-      hearOutcome(environment.incident, fact.atMs, failed, made.opinions[2]);
-      if (!failed) return true;
-      const version = versionOf(record.deploy);
-      if (version !== undefined) addVersionFailure(state, version);
-      for (const window of [environment.hour, environment.sixHours, environment.day])
-        addToWindow(window, fact.atMs, service);
-      addToWindow(all.everywhere, fact.atMs, state.anywhere);
+      addEnd(state, record.deploy, fact, toOwnWeight(fact, others));
+      learnEnd(all, found, fact, { failed, others, isLater: false });
+      if (!failed) keepHealthy(all.healthy, found);
+      return true;
+    },
+    addRegression: (fact) => {
+      const found = all.healthy.get(fact.deployId);
+      if (found === undefined) return false;
+      all.healthy.delete(fact.deployId);
+      const { record, state, environment } = found;
+      record.regression = fact;
+      failLater(environment.timeline, found.row);
+      const others = countCompany(found, fact);
+      const isNewest = !listRecent(state).some(
+        ({ deploy, outcome }) =>
+          outcome !== undefined &&
+          isFailure(outcome.outcome) !== undefined &&
+          deploy.id !== fact.deployId &&
+          outcome.atMs >= (record.outcome?.atMs ?? 0),
+      );
+      addRegressed(state, record.deploy, fact, { weight: toOwnWeight(fact, others), isNewest });
+      learnEnd(all, found, fact, { failed: true, others, isLater: true });
       return true;
     },
     snapshot: () => serialize({ format: SNAPSHOT_FORMAT, state: all }),
@@ -171,6 +182,51 @@ export function createProjection(snapshot?: Uint8Array, ignored: ReadonlySet<str
   };
 }
 
+/** Failures of the environment within the hour that are beyond its usual rate: a busy one always has some. */
+function countCompany({ made, environment }: OpenDeploy, { atMs, weight = 1 }: End): number {
+  advanceWindow(environment.hour, atMs);
+  const expected = made.base.rate * countEntries(environment.ended);
+  return (1 + Math.max(0, countEntries(environment.hour) - expected)) / weight - 1;
+}
+
+type End = Pick<OutcomeFact, 'atMs' | 'weight'>;
+
+/** Beside others a failure says less about the service; not as little as about the environment, since it did fail. */
+function toOwnWeight({ weight = 1 }: End, others: number): number {
+  return Math.sqrt(weight / (1 + others));
+}
+
+/** What everything but the service's own counts learns from an end, or from a failure that became known later. */
+function learnEnd(
+  all: ProjectionState,
+  { record, made, row, state, environment }: OpenDeploy,
+  { atMs }: End,
+  how: { failed: boolean; others: number; isLater: boolean },
+): void {
+  const { failed, others } = how;
+  const { pairs, timeline } = environment;
+  addEnded(pairs, timeline, row, failed);
+  learnForecast(environment.model, made, failed, others, how.isLater);
+  const usual = Math.max(made.opinions[2], made.probability);
+  hearPair(pairs.suspicions, timeline, row, failed, usual, 1 / (1 + others));
+  hearOutcome(environment.incident, atMs, failed, made.opinions[2]);
+  if (!failed) return;
+  const { service } = record.deploy;
+  const version = versionOf(record.deploy);
+  if (version !== undefined) addVersionFailure(state, version);
+  for (const window of [environment.hour, environment.sixHours, environment.day]) addToWindow(window, atMs, service);
+  addToWindow(all.everywhere, atMs, state.anywhere);
+}
+
+function keepHealthy(healthy: Map<string, OpenDeploy>, ended: OpenDeploy): void {
+  healthy.set(ended.record.deploy.id, ended);
+  if (healthy.size < KEPT_HEALTHY + DROPPED_AT_ONCE) return;
+  for (const id of healthy.keys()) {
+    if (healthy.size <= KEPT_HEALTHY) break;
+    healthy.delete(id);
+  }
+}
+
 function createProjectionState(): ProjectionState {
   return {
     services: [],
@@ -178,11 +234,12 @@ function createProjectionState(): ProjectionState {
     everywhere: createWindow(HOUR_MS),
     order: createEnvironmentOrder(),
     open: new Map(),
+    healthy: new Map(),
   };
 }
 
 /** Raised whenever the shape of the state or the meaning of a number in it changes. */
-const SNAPSHOT_FORMAT = 3;
+const SNAPSHOT_FORMAT = 4;
 
 function readSnapshot(bytes: Uint8Array): ProjectionState {
   let value: unknown;

@@ -36,9 +36,17 @@ const eventSchema = z.discriminatedUnion('type', [
     fingerprint: z.object({ class: z.string(), signature: z.string() }).optional(),
     durationMs: z.number().nonnegative().optional(),
   }),
+  z.object({
+    type: z.literal('regression'),
+    id: name,
+    at: time,
+    fingerprint: z.object({ class: z.string(), signature: z.string() }).optional(),
+  }),
 ]);
 
-export type HistoryEvent = Exclude<z.infer<typeof eventSchema>, { type: 'header' }>;
+type ReplayEvent = Exclude<z.infer<typeof eventSchema>, { type: 'header' }>;
+/** What histories of other tools are made of. */
+export type HistoryEvent = Exclude<ReplayEvent, { type: 'regression' }>;
 
 /** What was said about one deploy, from the lines before it. */
 export interface ReplayPrediction {
@@ -52,6 +60,8 @@ export interface ReplayPrediction {
 export interface ReplaySummary {
   deploys: number;
   outcomes: number;
+  /** Failures that became known after a healthy outcome; the memory learns from them, the scores are as of the outcome. */
+  regressions: number;
   /** Deploys without an outcome by the end. */
   open: number;
   /** Outcomes of deploys the history does not hold, or that had ended. */
@@ -85,7 +95,7 @@ export async function replayHistory(
   const tallies = new Map<string, Tally>();
   const asked = new Map<string, Asked>();
   const seen = new Set<string>();
-  const summary = { deploys: 0, outcomes: 0, orphanOutcomes: 0, outOfOrder: 0 };
+  const summary = { deploys: 0, outcomes: 0, regressions: 0, orphanOutcomes: 0, outOfOrder: 0 };
   let nowMs = Number.NEGATIVE_INFINITY;
   let fromMs: number | undefined;
   let lineNumber = 0;
@@ -113,6 +123,16 @@ export async function replayHistory(
         base: tally.rate(),
         baseOfAll: all.rate(),
       });
+      continue;
+    }
+    if (event.type === 'regression') {
+      const { id: deployId, fingerprint } = event;
+      const known = memory.recordRegression({
+        deployId,
+        atMs: nowMs,
+        ...(fingerprint === undefined ? {} : { fingerprint }),
+      });
+      if (known) summary.regressions += 1;
       continue;
     }
     const question = asked.get(event.id);
@@ -202,7 +222,7 @@ function toDeployFact(event: Extract<HistoryEvent, { type: 'deploy' }>, startedA
   };
 }
 
-function parseEvent(line: string, lineNumber: number): HistoryEvent | undefined {
+function parseEvent(line: string, lineNumber: number): ReplayEvent | undefined {
   let value: unknown;
   try {
     value = JSON.parse(line);

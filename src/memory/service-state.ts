@@ -1,5 +1,13 @@
-import type { DeployFact, DeployRecord, FailureFingerprint, OutcomeFact, Scope, Strategy } from './facts.ts';
-import { isFailure, toEnvironmentKey } from './facts.ts';
+import type {
+  DeployFact,
+  DeployRecord,
+  FailureFingerprint,
+  OutcomeFact,
+  RegressionFact,
+  Scope,
+  Strategy,
+} from './facts.ts';
+import { findFailure, isFailure, toEnvironmentKey } from './facts.ts';
 import type { VersionTimes } from './version-times.ts';
 import { createVersionTimes } from './version-times.ts';
 
@@ -125,13 +133,34 @@ export function addEnd(state: ServiceState, deploy: DeployFact, outcome: Outcome
     state.run = 0;
     return;
   }
+  addFailure(state, deploy, outcome, true);
+}
+
+/**
+ * A deploy counted as healthy before counts as failed from now on: the same deploys, one failure more. With `isNewest` nothing
+ * has ended since, so the next deploy follows a failure.
+ */
+export function addRegressed(
+  state: ServiceState,
+  deploy: DeployFact,
+  regression: RegressionFact,
+  { weight, isNewest }: { weight: number; isNewest: boolean },
+): void {
+  const failure = findFailure({ regression });
+  if (failure === undefined) return;
+  state.fast.failures += weight;
+  state.slow.failures += weight;
+  addFailure(state, deploy, failure, isNewest);
+}
+
+function addFailure(state: ServiceState, deploy: DeployFact, failure: OutcomeFact, isNewest: boolean): void {
   state.failures += 1;
   // What a person gave little weight stays counted, but the next deploy is not judged by it.
-  if ((outcome.weight ?? 1) >= 0.5) {
-    state.run += 1;
-    state.lastFailure = { deploy, outcome };
+  if ((failure.weight ?? 1) >= 0.5) {
+    if (isNewest) state.run += 1;
+    state.lastFailure = { deploy, outcome: failure };
   }
-  if (outcome.fingerprint !== undefined) addPattern(state, outcome.fingerprint, deploy.id, outcome.atMs);
+  if (failure.fingerprint !== undefined) addPattern(state, failure.fingerprint, deploy.id, failure.atMs);
 }
 
 function addPattern(state: ServiceState, fingerprint: FailureFingerprint, deployId: string, atMs: number): void {

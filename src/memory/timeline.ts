@@ -80,7 +80,17 @@ export function beginDeploy(line: Timeline, service: number, startMs: number): n
 export function endDeploy(line: Timeline, row: number, endMs: number, failed: boolean | undefined): void {
   line.endMs[row] = Math.max(line.startMs[row] ?? endMs, Math.min(endMs, line.endMs[row] ?? endMs));
   line.state[row] = failed === undefined ? SILENT : failed ? FAILED : HEALTHY;
-  if (failed !== true) return;
+  if (failed === true) addFailed(line, row);
+}
+
+/** What had ended well turned out to have failed; when it was under way stays as it was. */
+export function failLater(line: Timeline, row: number): void {
+  if (line.state[row] === FAILED) return;
+  line.state[row] = FAILED;
+  addFailed(line, row);
+}
+
+function addFailed(line: Timeline, row: number): void {
   // Failures are told nearly in order of their starts, so the place is near the end.
   let at = line.failed.length;
   while (at > 0 && (line.failed[at - 1] ?? 0) > row) at -= 1;

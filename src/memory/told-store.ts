@@ -2,8 +2,10 @@ import type { Knex } from 'knex';
 import {
   toStoredDeployFact,
   toStoredOutcomeFact,
+  toStoredRegressionFact,
   type DeployRow,
   type OutcomeRow,
+  type RegressionRow,
   type StoredFact,
   type ToldPlace,
 } from './fact-rows.ts';
@@ -14,7 +16,28 @@ export async function listFactsBySeq(knex: Knex, afterSeq: number, limit: number
     await knex(table).where('recorded_seq', '>', afterSeq).orderBy('recorded_seq').limit(limit);
   const deploys = (await page<DeployRow>('deploys')).map(toStoredDeployFact);
   const outcomes = (await page<OutcomeRow>('deploy_outcomes')).map(toStoredOutcomeFact);
-  return [...deploys, ...outcomes].sort((a, b) => a.seq - b.seq).slice(0, limit);
+  const regressions = await toRegressions(knex, await page<RegressionRow>('deploy_regressions'));
+  return [...deploys, ...outcomes, ...regressions].sort((a, b) => a.seq - b.seq).slice(0, limit);
+}
+
+const CHUNK = 500;
+
+/** Regressions with the deploys they are of. There are few. */
+async function toRegressions(knex: Knex, rows: readonly RegressionRow[]): Promise<StoredFact[]> {
+  const facts: StoredFact[] = [];
+  for (let start = 0; start < rows.length; start += CHUNK) {
+    const part = rows.slice(start, start + CHUNK);
+    const deploys: DeployRow[] = await knex('deploys').whereIn(
+      'id',
+      part.map((row) => row.deploy_id),
+    );
+    const byId = new Map(deploys.map((deploy) => [deploy.id, deploy]));
+    for (const row of part) {
+      const deploy = byId.get(row.deploy_id);
+      if (deploy !== undefined) facts.push(toStoredRegressionFact(row, deploy));
+    }
+  }
+  return facts;
 }
 
 /**
@@ -26,14 +49,20 @@ export async function* readFactsAsTold(
   options: { service?: string; pageSize?: number } = {},
 ): AsyncGenerator<StoredFact[]> {
   const size = options.pageSize ?? 5_000;
-  const deploys = openTable<DeployRow>(knex, 'deploys', toStoredDeployFact, { ...options, size });
-  const outcomes = openTable<OutcomeRow>(knex, 'deploy_outcomes', toStoredOutcomeFact, { ...options, size });
+  const tables = [
+    openTable<DeployRow>(knex, 'deploys', async (rows) => rows.map(toStoredDeployFact), { ...options, size }),
+    openTable<OutcomeRow>(knex, 'deploy_outcomes', async (rows) => rows.map(toStoredOutcomeFact), { ...options, size }),
+    openTable<RegressionRow>(knex, 'deploy_regressions', async (rows) => await toRegressions(knex, rows), {
+      ...options,
+      size,
+    }),
+  ];
   for (;;) {
-    await Promise.all([deploys.fill(), outcomes.fill()]);
-    // What lies behind the end of the shorter page may still have something of the other table before it.
-    const ends = [deploys.end(), outcomes.end()].filter((end) => end !== undefined);
+    await Promise.all(tables.map(async (table) => await table.fill()));
+    // What lies behind the end of the shortest page may still have something of another table before it.
+    const ends = tables.map((table) => table.end()).filter((end) => end !== undefined);
     const [nearest] = ends.sort(compareTold);
-    const page = [...deploys.take(nearest), ...outcomes.take(nearest)].sort(compareTold);
+    const page = tables.flatMap((table) => table.take(nearest)).sort(compareTold);
     if (page.length > 0) yield page;
     if (nearest === undefined) return;
   }
@@ -43,7 +72,7 @@ export async function* readFactsAsTold(
 function openTable<Row extends object>(
   knex: Knex,
   table: string,
-  toFact: (row: Row) => StoredFact,
+  toFacts: (rows: Row[]) => Promise<StoredFact[]>,
   { service, size }: { service?: string; size: number },
 ) {
   let rows: StoredFact[] = [];
@@ -58,11 +87,11 @@ function openTable<Row extends object>(
         .limit(size);
       if (last !== undefined)
         void query.whereRaw('(??, ??) > (?, ?)', [`${table}.told_at`, `${table}.recorded_seq`, last.toldAt, last.seq]);
-      if (service !== undefined && table === 'deploy_outcomes')
-        void query.join('deploys', 'deploys.id', 'deploy_outcomes.deploy_id');
+      if (service !== undefined && table !== 'deploys') void query.join('deploys', 'deploys.id', `${table}.deploy_id`);
       if (service !== undefined) void query.where('deploys.service', service);
-      rows = ((await query) as Row[]).map(toFact);
-      isOver = rows.length < size;
+      const read = (await query) as Row[];
+      rows = await toFacts(read);
+      isOver = read.length < size;
       last = rows.at(-1) ?? last;
     },
     /** The last place that was read; undefined where everything was. */

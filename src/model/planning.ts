@@ -44,7 +44,7 @@ const sourceFileSchema = z.strictObject({
   content: z.string().max(MAX_FILE_CHARS).nullable(),
 });
 
-export const plannedStepSchema = z.discriminatedUnion('kind', [
+const stepKinds = [
   z.strictObject({ kind: z.literal('edit'), edit: editSchema, ...caption }),
   z.strictObject({
     kind: z.literal('edit_source'),
@@ -59,6 +59,28 @@ export const plannedStepSchema = z.discriminatedUnion('kind', [
     question: z.string().trim().min(1).max(2000),
     ...caption,
   }),
+] as const;
+
+/** What whoever plans may propose. */
+export const proposedStepSchema = z.discriminatedUnion('kind', stepKinds);
+export type ProposedStep = z.infer<typeof proposedStepSchema>;
+
+export const plannedStepSchema = z.discriminatedUnion('kind', [
+  ...stepKinds,
+  /** Takes back exactly these commits. Never proposed: it is made for a ticket the agent itself opened. */
+  z.strictObject({
+    kind: z.literal('take_back'),
+    ticket: z.string().min(1).max(64),
+    services: z.array(serviceName).min(1).max(100),
+    /** Oldest first. */
+    commits: z
+      .array(z.string().regex(/^[0-9a-f]{40}$/, 'a commit id'))
+      .min(1)
+      .max(100),
+    /** A person decides, whatever the policy says about reverts. */
+    needsPerson: z.boolean(),
+    ...caption,
+  }),
 ]);
 export type PlannedStep = z.infer<typeof plannedStepSchema>;
 
@@ -66,13 +88,18 @@ export const planSchema = z.strictObject({
   kind: z.literal('plan'),
   version: z.literal(1),
   summary: z.string().trim().min(1).max(2000),
-  steps: z.array(plannedStepSchema).min(1).max(MAX_STEPS),
+  steps: z.array(proposedStepSchema).min(1).max(MAX_STEPS),
   /** What the ticket asks about the way of rolling out, apart from the steps. */
   wishes: z.strictObject({ strategy: rolloutStrategySchema.optional() }),
   /** Everything that was read into the ticket and is not in its words; shown with the approval. */
   assumptions: z.array(z.string().min(1).max(1000)).max(100),
 });
 export type Plan = z.infer<typeof planSchema>;
+
+/** A plan as it is carried out, with the steps that nobody may propose. */
+export interface WorkingPlan extends Omit<Plan, 'steps'> {
+  steps: PlannedStep[];
+}
 
 const questionSchema = z.strictObject({
   kind: z.literal('question'),

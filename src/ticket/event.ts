@@ -106,6 +106,25 @@ const EVENT_DATA = {
     sentence: z.string(),
     evidence,
   }),
+  /** Watching on after a commit was found live: begun, or ended otherwise than by a regression. */
+  soak: z.object({
+    application: z.string(),
+    commit: z.string(),
+    state: z.enum(['watching', 'quiet', 'superseded', 'lost', 'unseen']),
+    until: z.string(),
+    sentence: z.string(),
+  }),
+  /** What had been live and healthy failed by itself while it was watched on. The ticket stays resolved. */
+  regressed: z.object({
+    application: z.string(),
+    commit: z.string(),
+    reason: z.string(),
+    sentence: z.string(),
+    evidence,
+    failureClass: z.string(),
+    /** The ticket that takes the change back, where one was opened. */
+    followUp: z.string().optional(),
+  }),
   memory: z.object({
     service: z.string(),
     what: z.enum(['consulted', 'recorded']),
@@ -142,6 +161,8 @@ export const ticketEventSchema = z.discriminatedUnion('type', [
   z.object({ ...envelope, type: z.literal('sync'), data: EVENT_DATA.sync }),
   z.object({ ...envelope, type: z.literal('health'), data: EVENT_DATA.health }),
   z.object({ ...envelope, type: z.literal('verdict'), data: EVENT_DATA.verdict }),
+  z.object({ ...envelope, type: z.literal('soak'), data: EVENT_DATA.soak }),
+  z.object({ ...envelope, type: z.literal('regressed'), data: EVENT_DATA.regressed }),
   z.object({ ...envelope, type: z.literal('memory'), data: EVENT_DATA.memory }),
   z.object({ ...envelope, type: z.literal('note'), data: EVENT_DATA.note }),
   z.object({ ...envelope, type: z.literal('error'), data: EVENT_DATA.error }),

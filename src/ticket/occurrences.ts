@@ -20,9 +20,9 @@ export async function recordTicketOccurrences(deps: OccurrenceDeps, ticketId: st
   const events = await listAllEvents(deps.knex, ticketId);
   const advice = (await findLatestPlan(deps.knex, ticketId))?.intent.advice;
   const written: Occurrence[] = [];
-  for (const { deploy, outcome } of ended) {
-    const until = outcome?.atMs ?? Number.POSITIVE_INFINITY;
-    const own = events.filter((event) => event.type !== 'verdict' || event.data.commit === deploy.commit);
+  for (const { deploy, outcome, regression } of ended) {
+    const until = (regression ?? outcome)?.atMs ?? Number.POSITIVE_INFINITY;
+    const own = events.filter((event) => !('commit' in event.data) || event.data.commit === deploy.commit);
     // A later deploy of the ticket, such as the revert, has its own story.
     const before = own.filter((event) => Date.parse(event.at) <= until);
     const occurrence = await recordOccurrence(deps, {
@@ -50,15 +50,16 @@ async function listAllEvents(knex: OccurrenceDeps['knex'], ticketId: string): Pr
   return events.length <= MAX_EVENTS ? events : [...events.slice(0, MAX_EVENTS / 2), ...events.slice(-MAX_EVENTS / 2)];
 }
 
-/** What was concluded, in sentences: the verdicts first, then why they came. */
+/** What was concluded, in sentences, the last word first: what came later, the verdicts, then why they came. */
 function toExplanation(events: readonly TicketEvent[]): string[] {
+  const regressions = events.flatMap((event) => (event.type === 'regressed' ? [event.data.sentence] : []));
   const verdicts = events.flatMap((event) => (event.type === 'verdict' ? [event.data.sentence] : []));
   const diagnoses = events.flatMap((event) =>
     event.type === 'tool_call' && event.data.tool === 'argocd.diagnose' && event.data.ok
       ? [event.data.output.split('\n')[0] ?? '']
       : [],
   );
-  return [...verdicts, ...diagnoses].filter((line) => line !== '').map(toShort);
+  return [...regressions, ...verdicts, ...diagnoses].filter((line) => line !== '').map(toShort);
 }
 
 /** The events that are steps of a deploy; progress that repeats itself is left out. */
@@ -95,6 +96,12 @@ function toStep(event: TicketEvent): Omit<OccurrenceStep, 'atMs'> | undefined {
       return { action: `push.${event.data.purpose}`, description: event.data.head, outcome: event.data.outcome };
     case 'verdict':
       return { action: 'verdict', description: event.data.sentence, outcome: event.data.outcome };
+    case 'soak':
+      return event.data.state === 'watching'
+        ? undefined
+        : { action: 'soak', description: event.data.sentence, outcome: event.data.state };
+    case 'regressed':
+      return { action: 'regressed', description: event.data.sentence, outcome: event.data.failureClass };
     case 'error':
       return { action: `error.${event.data.node}`, description: event.data.message, outcome: event.data.code };
     case 'finding':

@@ -9,16 +9,9 @@ import { findPushedCommits, type Journal } from './event-store.ts';
 import { moveTicket, type Move } from './move.ts';
 import { answerQuestion } from './question-store.ts';
 import { isLegalAction, isResumable, isRunnable, type TicketAction, type TicketStatus } from './status.ts';
-import { findTicket, insertTicket, lockTicket, updateTicket } from './ticket-store.ts';
+import { openTicket, type NewTicket } from './open-ticket.ts';
+import { findTicket, lockTicket, updateTicket } from './ticket-store.ts';
 import type { Priority, Target, Ticket } from './ticket.ts';
-
-export interface NewTicket {
-  title: string;
-  description: string;
-  priority: Priority;
-  target: Target;
-  start: boolean;
-}
 
 /** Everything a person can do to a ticket. Each call is one transaction; an action that is not legal now changes nothing. */
 export interface TicketService {
@@ -107,33 +100,8 @@ export function createTicketService(deps: TicketServiceDeps): TicketService {
     create: async (input, actor, also) => {
       const instance = deps.toInstance(input.target.instance);
       const at = toIsoTime(deps.clock.now());
-      const draft: Ticket = {
-        id: deps.ids.ticketId(),
-        title: input.title,
-        description: input.description,
-        priority: input.priority,
-        status: 'draft',
-        pausedFrom: null,
-        target: input.target,
-        instance,
-        attempt: 1,
-        hold: null,
-        ending: null,
-        reason: 'written down, not started',
-        application: input.target.application ?? null,
-        actor,
-        createdAt: at,
-        updatedAt: at,
-        startedAt: null,
-        endedAt: null,
-      };
       const ticket = await inTransaction(deps.db, async (trx) => {
-        await insertTicket(trx, draft);
-        await journal.append(trx, draft.id, actor, [
-          { type: 'status', data: { from: null, to: 'draft', code: 'created', reason: `opened by ${actor}` } },
-        ]);
-        const start: Move = { to: 'planning', code: 'started', reason: 'waiting for the planner' };
-        const created = input.start ? await moveTicket(trx, journal, draft, start, { actor, at }) : draft;
+        const created = await openTicket(trx, deps, { ...input, instance }, { actor, at });
         await also?.(trx, created);
         return created;
       });

@@ -3,7 +3,15 @@ import { fromJson, toDatabaseClient, toText, whereContains } from '../database/d
 import { AppError } from '../lib/errors.ts';
 import { isTicketId, type TicketId } from '../lib/ids.ts';
 import { TICKET_STATUSES, type TicketStatus } from './status.ts';
-import { endingSchema, holdSchema, PRIORITIES, targetSchema, type Priority, type Ticket } from './ticket.ts';
+import {
+  endingSchema,
+  followsSchema,
+  holdSchema,
+  PRIORITIES,
+  targetSchema,
+  type Priority,
+  type Ticket,
+} from './ticket.ts';
 
 export interface TicketRow {
   id: string;
@@ -19,6 +27,7 @@ export interface TicketRow {
   reason: string | null;
   attempt: number;
   application: string | null;
+  follows_json: unknown;
   actor: string;
   created_at: string;
   updated_at: string;
@@ -51,6 +60,7 @@ function toTicket(row: TicketRow): Ticket {
     ending: endingSchema.nullable().parse(fromJson(row.outcome_json)),
     reason: row.reason ?? '',
     application: row.application,
+    follows: followsSchema.nullable().parse(fromJson(row.follows_json)),
     actor: row.actor,
     createdAt: row.created_at,
     updatedAt: row.updated_at,
@@ -93,6 +103,7 @@ export async function insertTicket(trx: Knex, ticket: Ticket): Promise<void> {
     reason: toText(ticket.reason),
     attempt: ticket.attempt,
     application: ticket.application,
+    follows_json: ticket.follows === null ? null : JSON.stringify(ticket.follows),
     actor: ticket.actor,
     created_at: ticket.createdAt,
     updated_at: ticket.updatedAt,

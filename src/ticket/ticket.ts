@@ -48,6 +48,19 @@ export const endingSchema = z.object({
 });
 export type Ending = z.infer<typeof endingSchema>;
 
+/** The ticket whose change this one takes back, since it went bad after it was live. Only the agent opens such tickets. */
+export const followsSchema = z.object({
+  ticketId: z.string(),
+  /** The commits to take back, oldest first. */
+  commits: z.array(z.string()),
+  services: z.array(z.string()),
+  /** Why, in one sentence. */
+  sentence: z.string(),
+  /** A person decides whatever the policy says about reverts. */
+  needsPerson: z.boolean(),
+});
+export type Follows = z.infer<typeof followsSchema>;
+
 export interface Ticket {
   id: TicketId;
   title: string;
@@ -67,6 +80,8 @@ export interface Ticket {
   reason: string;
   /** The service it turned out to be about, once planned. */
   application: string | null;
+  /** Null for tickets that people opened. */
+  follows: Follows | null;
   actor: string;
   createdAt: string;
   updatedAt: string;

@@ -5,6 +5,7 @@ import type { Transaction } from '../../database/transaction.ts';
 import { AppError } from '../../lib/errors.ts';
 import { once } from '../../ticket/idempotency-store.ts';
 import { findLatestPlan } from '../../ticket/plan-store.ts';
+import { listSoaks } from '../../ticket/soak-store.ts';
 import { listTickets } from '../../ticket/ticket-store.ts';
 import type { Ticket } from '../../ticket/ticket.ts';
 import * as contract from '../contract.ts';
@@ -80,13 +81,13 @@ export function addTicketRoutes(server: FastifyInstance, deps: RouteDeps): void 
       const items = found.slice(0, limit);
       const last = items.at(-1);
       const nextCursor = found.length > limit && last !== undefined ? toCursor(last) : null;
-      return { items: items.map(toTicketView), nextCursor };
+      return { items: items.map((ticket) => toTicketView(ticket)), nextCursor };
     },
   );
   app.get(
     '/api/tickets/:id',
     { schema: { tags, params: contract.ticketIdSchema, response: TICKET } },
-    async ({ params }) => toTicketView(await tickets.get(params.id)),
+    async ({ params }) => toTicketView(await tickets.get(params.id), await listSoaks(deps.db.knex, params.id)),
   );
   app.patch(
     '/api/tickets/:id',

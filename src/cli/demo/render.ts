@@ -56,6 +56,10 @@ export function renderEvent(event: TicketEvent, style: Style): string[] {
       return [
         `  ${(data.outcome.startsWith('live') ? style.green : style.red)('verdict  ')} ${toInset(data.sentence)}`,
       ];
+    case 'soak':
+      return [line('soak', data.sentence)];
+    case 'regressed':
+      return [`  ${style.red('regressed')} ${toInset(data.sentence)}`];
     case 'memory':
       return data.sentences.slice(0, 3).map((sentence, index) => line(index === 0 ? 'memory' : '', sentence));
     case 'tool_call':
@@ -125,6 +129,8 @@ function toTimelineText(event: TicketEvent): string | undefined {
       return `  push ${event.data.outcome}`;
     case 'verdict':
       return `  verdict ${event.data.outcome}${event.data.reason === undefined ? '' : ` (${event.data.reason})`}`;
+    case 'regressed':
+      return `  regressed (${event.data.failureClass})`;
     default:
       return undefined;
   }

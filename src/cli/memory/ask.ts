@@ -50,8 +50,9 @@ export async function showHistory(
 }
 
 function toHistoryLine(deploy: DeployView): string {
-  const { startedAt, version, digest, changeKind, strategy, outcome, concurrent, ticket, origin } = deploy;
+  const { startedAt, version, digest, changeKind, strategy, outcome, regression, concurrent, ticket, origin } = deploy;
   const failure = outcome?.fingerprint === null || outcome === null ? '' : ` ${outcome.fingerprint.class}`;
+  const later = regression === undefined ? '' : `, regressed ${regression.fingerprint?.class ?? ''}`.trimEnd();
   const took =
     outcome?.durationMs === null || outcome === null ? '' : ` after ${Math.round(outcome.durationMs / 1000)} s`;
   const notes = [
@@ -64,7 +65,7 @@ function toHistoryLine(deploy: DeployView): string {
     (version ?? digest?.slice(0, 19) ?? '-').padEnd(16),
     changeKind.padEnd(14),
     strategy.padEnd(10),
-    `${outcome?.outcome ?? 'under way'}${failure}${took}`,
+    `${outcome?.outcome ?? 'under way'}${failure}${took}${later}`,
     ...(notes.length === 0 ? [] : [`(${notes.join('; ')})`]),
   ].join('  ');
 }

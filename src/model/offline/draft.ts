@@ -1,6 +1,6 @@
 import type { Edit } from '../../cdk8s/edit-kinds.ts';
 import { editSchema } from '../../cdk8s/edit-kinds.ts';
-import type { PlannedStep } from '../planning.ts';
+import type { ProposedStep } from '../planning.ts';
 import type { Desk } from './desk.ts';
 import { limit } from '../refusal.ts';
 
@@ -11,7 +11,7 @@ interface Piece {
   service: string;
   /** What the field becomes, for telling two wishes apart. */
   wish: string;
-  step: PlannedStep;
+  step: ProposedStep;
 }
 
 /** The steps of a plan while they are collected: said twice is meant once, and contradictions are asked about. */
@@ -23,7 +23,7 @@ export interface Draft {
   has(service: string, family: string): boolean;
   settled(): readonly string[];
   /** Steps in the order in which they were asked for. */
-  finish(): PlannedStep[];
+  finish(): ProposedStep[];
 }
 
 /** @param isAmendment whether pieces that come now replace earlier ones instead of contradicting them */
@@ -63,7 +63,7 @@ export function createDraft(desk: Desk, isAmendment: () => boolean): Draft {
 }
 
 // A service that is removed needs no other step, and a rollout that happens anyway no restart.
-function withoutContradictions(pieces: readonly Piece[], desk: Desk): PlannedStep[] {
+function withoutContradictions(pieces: readonly Piece[], desk: Desk): ProposedStep[] {
   const removed = new Set(pieces.filter(({ key }) => key.endsWith('/remove')).map(({ service }) => service));
   for (const service of removed) {
     const other = pieces.find((piece) => piece.service === service && !piece.key.endsWith('/remove'));
@@ -93,7 +93,7 @@ function withoutContradictions(pieces: readonly Piece[], desk: Desk): PlannedSte
 }
 
 /** An edit as a step, or the reason why its values are not allowed. */
-export function toEditStep(edit: Edit, title: string, text: string): { step: PlannedStep } | { refused: string } {
+export function toEditStep(edit: Edit, title: string, text: string): { step: ProposedStep } | { refused: string } {
   const checked = editSchema.safeParse(edit);
   if (!checked.success) {
     const issue = checked.error.issues[0];

@@ -1,12 +1,12 @@
 import { z } from 'zod';
 import { rolloutStrategySchema } from '../../cdk8s/edit-kinds.ts';
-import { planSchema, plannedStepSchema } from '../planning.ts';
+import { planSchema, proposedStepSchema } from '../planning.ts';
 import type { Plan, RepositoryFacts } from '../planning.ts';
 
 /** A plan as a model writes it. */
 export const proposalSchema = z.strictObject({
   summary: z.string().trim().min(1).max(2000),
-  steps: z.array(plannedStepSchema).min(1).max(50),
+  steps: z.array(proposedStepSchema).min(1).max(50),
   assumptions: z.array(z.string().min(1).max(1000)).max(100).default([]),
   /** Only when the ticket itself asks for a way of rolling out. */
   strategy: rolloutStrategySchema.optional(),

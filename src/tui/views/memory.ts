@@ -92,8 +92,12 @@ export function serviceRows({ service, context, history }: OpenService, width: n
         column(deploy.startedAt.slice(0, 16).replace('T', ' '), 17, 'dim'),
         column(deploy.version ?? deploy.changeKind, 18),
         column(deploy.strategy, 11),
-        column(deploy.outcome?.outcome ?? 'under way', 12, toOutcome(deploy).tone),
-        span(deploy.outcome?.fingerprint?.class ?? ''),
+        column(
+          deploy.regression === undefined ? (deploy.outcome?.outcome ?? 'under way') : 'regressed',
+          12,
+          toOutcome(deploy).tone,
+        ),
+        span((deploy.regression ?? deploy.outcome)?.fingerprint?.class ?? ''),
       ],
     ]),
   ];
@@ -113,7 +117,8 @@ function toSparkline(history: HistoryView['items']): Line {
     });
 }
 
-function toOutcome({ outcome }: HistoryView['items'][number]): { glyph: string; tone: Tone } {
+function toOutcome({ outcome, regression }: HistoryView['items'][number]): { glyph: string; tone: Tone } {
+  if (regression !== undefined) return { glyph: 'x', tone: 'bad' };
   switch (outcome?.outcome) {
     case undefined:
       return { glyph: '.', tone: 'dim' };

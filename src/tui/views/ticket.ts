@@ -58,6 +58,7 @@ export function ticketHead(state: State, width: number): Line[] {
       span(`  ${ticket.application ?? 'no application yet'}  ${ticket.priority} priority`),
       ...(risk === 'none' ? [] : [span('  risk '), span(risk, toRiskTone(risk))]),
       span(ticket.attempt > 1 ? `  attempt ${ticket.attempt}` : '', 'dim'),
+      ...viewSoak(open),
     ],
     // A question is its own reason.
     ...(ticket.hold?.kind === 'question'
@@ -66,6 +67,13 @@ export function ticketHead(state: State, width: number): Line[] {
     ...viewHold(ticket, width),
     viewTabs(open.tab, width),
   ];
+}
+
+/** Whether it is watched on, or went bad later; a ticket's status does not tell. */
+function viewSoak({ events }: OpenTicket): Span[] {
+  const last = events.findLast(({ type }) => type === 'soak' || type === 'regressed');
+  if (last?.type === 'regressed') return [span('  went bad later', 'bad')];
+  return last?.type === 'soak' && last.data.state === 'watching' ? [span('  watched on', 'dim')] : [];
 }
 
 function viewHold({ hold }: TicketView, width: number): Line[] {
