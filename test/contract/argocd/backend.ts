@@ -155,10 +155,10 @@ async function createBackend(
   };
 }
 
-export const HOUR_MS = 60 * 60 * 1000;
+const HOUR_MS = 60 * 60 * 1000;
 
 /** A line of the log that `npm run test:e2e` prints at its end. */
-export function note(text: string): void {
+function note(text: string): void {
   const file = process.env['TIPHYS_E2E_LOG'];
   if (file !== undefined && file !== '') appendFileSync(file, `${new Date().toISOString()} ${text}\n`);
 }
