@@ -81,7 +81,7 @@ async function findMissing(
         ticketId: state.ticketId,
         application: toApplicationKey(ref),
         commit: pushed.head,
-        snapshot: await takeSnapshot(deps.argo, ref),
+        snapshot: await takeSnapshot(deps.argo, ref, { source: { repoUrl, branch, changedPaths } }),
         pushedAt: toIsoTime(pushed.atMs),
       });
     }

@@ -28,7 +28,10 @@ export async function prepareApplications(
     checkWanted(context);
     const affected = await findAffectedApplications(deps.argo, { repoUrl, branch, changedPaths });
     const snapshots = await Promise.all(
-      affected.map(async (application) => await takeSnapshot(deps.argo, application)),
+      affected.map(
+        async (application) =>
+          await takeSnapshot(deps.argo, application, { source: { repoUrl, branch, changedPaths } }),
+      ),
     );
     const hindrances = change.isRevert ? [] : snapshots.flatMap((one) => toHindrance(checkReady(one, branch)));
     if (hindrances.length === 0) {

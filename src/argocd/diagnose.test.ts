@@ -131,7 +131,9 @@ describe('a diagnosis', () => {
   });
 
   it('of a refused object and of a failed hook comes from the operation', async () => {
-    const result = { ...WEB, status: 'SyncFailed', message: 'spec.selector: Invalid value: field is immutable' };
+    const message = 'spec.selector: Invalid value: field is immutable';
+    // Ordinary objects have a hook phase as well.
+    const result = { ...WEB, status: 'SyncFailed', hookPhase: 'Failed', message };
     const refused = { phase: 'Failed', started: 2, finished: 3, message: 'failed', resources: [result] };
     expect(await run({ app: toApp({ operation: refused }) })).toMatchObject({ class: 'immutable_field', object: WEB });
     const job = {
@@ -139,6 +141,7 @@ describe('a diagnosis', () => {
       kind: 'Job',
       namespace: 'prod',
       name: 'migrate',
+      hookType: 'PreSync',
       hookPhase: 'Failed',
       message: 'backoff limit',
     };

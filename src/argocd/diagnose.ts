@@ -10,6 +10,7 @@ import { type Attempt, createAttempt, type PodReport, readEvents, readPod } from
 import type { ArgoReads } from './reads.ts';
 import type { Application, OperationState, ResourceTree } from './schema.ts';
 import { type ApplicationSnapshot, toBaselineKey } from './snapshot.ts';
+import { sortResults } from './sync-results.ts';
 import { isBadPod, listCurrentPods, listOwners } from './tree.ts';
 
 /** Why an application is not well, concluded from what Argo CD shows. */
@@ -84,10 +85,12 @@ function fromConditions({ status, metadata }: Application): Diagnosis | undefine
 
 async function fromOperation(reading: Reading, state: OperationState | undefined): Promise<Diagnosis | undefined> {
   if (state === undefined || (state.phase !== 'Failed' && state.phase !== 'Error')) return undefined;
-  const results = state.syncResult?.resources ?? [];
-  const hook = results.find(({ hookPhase }) => hookPhase === 'Failed' || hookPhase === 'Error');
-  if (hook !== undefined) return await fromHook(reading, toResourceRef(hook), hook.message || state.message);
-  const refused = results.find(({ status }) => status === 'SyncFailed');
+  const { reason, results } = sortResults(state);
+  // What turned bad in its wave is read like any other unhealthy object.
+  if (reason === 'degraded') return undefined;
+  const [refused] = results;
+  if (reason === 'hook' && refused !== undefined)
+    return await fromHook(reading, toResourceRef(refused), refused.message || state.message);
   const message = refused?.message || state.message;
   const { class: named, because } = classify({ reasons: [], ended: [], messages: [message], events: [] });
   const label = refused === undefined ? 'the application' : toRefLabel(toResourceRef(refused));

@@ -470,7 +470,10 @@ describe('race 15: a failed hook leaves the application healthy', () => {
   });
 
   it('counts also when everything is synced, after a failed PostSync hook', () => {
-    const hook = { group: 'batch', kind: 'Job', namespace: 'prod', name: 'smoke', hookPhase: 'Error', message: 'no' };
+    const hook = {
+      ...{ group: 'batch', kind: 'Job', namespace: 'prod', name: 'smoke' },
+      ...{ hookType: 'PostSync', hookPhase: 'Error', message: 'no' },
+    };
     const operation = { phase: 'Failed', started: 2, finished: 9, resources: [hook] };
     expect(follow((now) => toFacts(now, toApp({ operation }))).outcome).toMatchObject({ reason: 'hook' });
   });

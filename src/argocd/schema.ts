@@ -82,7 +82,6 @@ const resourceStatusSchema = z.looseObject({
   health: optional(healthSchema),
   hook: flag,
   requiresPruning: flag,
-  requiresDeletionConfirmation: flag,
   syncWave: optional(z.number()),
 });
 

@@ -14,7 +14,8 @@ export type DriftStep = { kind: 'accepted'; caveat: string; objects?: string[] }
 export function judgeDrift(context: Context, revision: CommitSha, operation: OperationStep): DriftStep {
   const { app, input } = context;
   const differing = app.status.resources.filter((resource) => resource.status === 'OutOfSync' && !resource.hook);
-  const prunable = differing.filter((resource) => resource.requiresPruning || resource.requiresDeletionConfirmation);
+  // `requiresDeletionConfirmation` marks objects by their options, those that are merely different as well.
+  const prunable = differing.filter((resource) => resource.requiresPruning);
   const pruneOnly = differing.length > 0 && prunable.length === differing.length;
   const automated = app.status.sync.status === 'OutOfSync' && isAutomated(context);
   const leftOver = operation.kind === 'succeeded' || (automated && input.snapshot.automated?.prune === false);

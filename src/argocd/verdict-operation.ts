@@ -19,6 +19,7 @@ import { isRollout } from './live-state.ts';
 import { judgePause } from './promotion.ts';
 import type { OperationState, TreeNode } from './schema.ts';
 import { toOperationRevision } from './source.ts';
+import { sortResults } from './sync-results.ts';
 import { isBadPod, listCurrentPods } from './tree.ts';
 import { judgePods } from './verdict-pods.ts';
 
@@ -100,8 +101,21 @@ function judgeRunning(context: Context, state: OperationState | undefined, revis
     return wait('operation', `attempt failed, Argo CD retries (${current.retryCount}${of} so far): ${message}`);
   }
   const waited = parseWaiting(message);
-  if (waited !== undefined) return judgeWaiting(context, current, waited, older, revision);
-  return wait('operation', message === '' ? 'the operation is running' : message);
+  if (waited === undefined) return wait('operation', message === '' ? 'the operation is running' : message);
+  if (message.includes('pruning confirmation')) return judgeConfirmation(context, message, waited);
+  return judgeWaiting(context, current, waited, older, revision);
+}
+
+/** Objects marked to be pruned only with a person's word: no time brings that. */
+function judgeConfirmation({ app, label }: Context, message: string, { kind, name }: WaitedFor): Step {
+  return conclude({
+    kind: 'blocked',
+    by: 'operation',
+    sentence:
+      `The operation of ${app.metadata.name} waits until somebody confirms in Argo CD that ${kind} ${name} may be deleted; ` +
+      'until then nothing else is applied.',
+    evidence: [evidence(label, 'status.operationState.message', message)],
+  });
 }
 
 /** The operation has told which revision it applies, and that one is known not to contain our commit. */
@@ -117,9 +131,10 @@ interface WaitedFor {
 
 /** `waiting for healthy state of apps/Deployment/web and 2 more resources`. */
 function parseWaiting(message: string): WaitedFor | undefined {
-  const target = /waiting for (?:healthy state of|completion of hook|deletion of|pruning confirmation of) (\S+)/.exec(
-    message,
-  )?.[1];
+  const target =
+    /waiting for (?:healthy state of|completion of hook|deletion of(?: hook)?|pruning confirmation of) (\S+)/.exec(
+      message,
+    )?.[1];
   if (target === undefined) return undefined;
   const parts = target.split('/');
   const name = parts.pop() ?? '';
@@ -171,8 +186,9 @@ function judgeOverdue(context: Context, state: OperationState | undefined, older
   ];
   const running = state?.phase === 'Running';
   const ended = trace.terminated?.startedAt === state?.startedAt ? trace.terminated : undefined;
-  const again = ended !== undefined && context.nowMs - ended.atMs < budgets.declinedMs;
-  if (running && again) return wait('operation', 'the operation has been asked to end');
+  // Ending takes a moment, in which it still blocks whatever comes next.
+  if (ended !== undefined && context.nowMs - ended.atMs < budgets.declinedMs)
+    return wait('operation', 'the operation has been asked to end');
   if (running && input.policy.mayTerminate && (older || ended === undefined))
     return {
       kind: 'act',
@@ -202,16 +218,12 @@ function judgeOverdue(context: Context, state: OperationState | undefined, older
 
 function judgeFailed(context: Context, state: OperationState, revision: CommitSha): Step {
   const { label, trace } = context;
-  const results = state.syncResult?.resources ?? [];
-  const hooks = results.filter(({ hookPhase }) => hookPhase === 'Failed' || hookPhase === 'Error');
-  const refused = results.filter(({ status }) => status === 'SyncFailed');
-  const broken = hooks.length > 0 ? hooks : refused;
+  const { reason, results: broken } = sortResults(state);
+  const field = reason === 'sync' ? 'status' : 'hookPhase';
   const read = [
     evidence(label, 'status.operationState.phase', state.phase),
     evidence(label, 'status.operationState.message', state.message),
-    ...broken.map((result) =>
-      evidence(toRefLabel(toResourceRef(result)), hooks.length > 0 ? 'hookPhase' : 'status', result.message),
-    ),
+    ...broken.map((result) => evidence(toRefLabel(toResourceRef(result)), field, result.message)),
   ];
   if (trace.terminated?.startedAt === state.startedAt)
     return fail(context, revision, {
@@ -223,13 +235,15 @@ function judgeFailed(context: Context, state: OperationState, revision: CommitSh
   const first: ObjectRef | undefined = broken[0] === undefined ? undefined : toResourceRef(broken[0]);
   const names = toList(broken.map((result) => toRefLabel(toResourceRef(result))));
   const said = broken[0]?.message || state.message;
+  const sentences = {
+    hook: `The ${broken[0]?.hookType ?? ''} hook ${names} failed: ${said}`,
+    degraded: `${names} became degraded while Argo CD was applying ${short(revision)}, so it stopped there: ${said}`,
+    sync: `Argo CD could not apply ${short(revision)}${names === '' ? '' : `: ${names}`}: ${said}`,
+  };
   return fail(context, revision, {
-    reason: hooks.length > 0 ? 'hook' : 'sync',
+    reason,
     ...(first === undefined ? {} : { object: first }),
-    sentence:
-      hooks.length > 0
-        ? `The ${hooks[0]?.hookType || 'sync'} hook ${names} failed: ${said}`
-        : `Argo CD could not apply ${short(revision)}${names === '' ? '' : `: ${names}`}: ${said}`,
+    sentence: sentences[reason],
     message: said,
     evidence: read,
   });

@@ -192,6 +192,20 @@ describe('an operation', () => {
     expect(outcome).toMatchObject({ kind: 'failed', reason: 'stuck', message: waiting.message });
   });
 
+  it('that was asked to end is waited for, since it still blocks what comes next', () => {
+    const running = toApp({ sync: 'OutOfSync', resources: [OUT_OF_SYNC], operation: waiting, requested: true });
+    const ending = { ...waiting, phase: 'Terminating' };
+    const terminating = toApp({ sync: 'OutOfSync', resources: [OUT_OF_SYNC], operation: ending, requested: true });
+    const failed = { phase: 'Failed', started: 2, finished: 925, message: 'Operation terminated' };
+    const ended = toApp({ sync: 'OutOfSync', resources: [OUT_OF_SYNC], operation: failed });
+    const { outcome, seconds } = follow((now, { actions: done }) =>
+      toFacts(now, done.includes('terminate') ? (now < 920 ? terminating : ended) : running),
+    );
+    expect(outcome).toMatchObject({ kind: 'failed', reason: 'stuck' });
+    expect(seconds).toBeGreaterThanOrEqual(920);
+    expect(seconds).toBeLessThan(930);
+  });
+
   it('that never ends is reported when we may not end it', () => {
     const running = toApp({ sync: 'OutOfSync', resources: [OUT_OF_SYNC], operation: waiting, requested: true });
     const input = toInput({ policy: { mayRequestSync: true, mayTerminate: false } });
@@ -253,6 +267,44 @@ describe('an operation', () => {
     });
   });
 
+  const toFailed = (result: object) =>
+    toApp({
+      sync: 'OutOfSync',
+      resources: [OUT_OF_SYNC],
+      operation: { phase: 'Failed', started: 2, finished: 3, message: 'failed', resources: [result] },
+    });
+
+  it('knows a hook by its type: every result has a hook phase', () => {
+    const refused = { ...WEB, status: 'SyncFailed', hookPhase: 'Failed', syncPhase: 'Sync', message: 'immutable' };
+    expect(follow((now) => toFacts(now, toFailed(refused))).outcome).toMatchObject({ kind: 'failed', reason: 'sync' });
+    const sick = { ...WEB, status: 'Synced', hookPhase: 'Failed', syncPhase: 'Sync', message: 'no progress' };
+    const { outcome } = follow((now) => toFacts(now, toFailed(sick)));
+    expect(outcome).toMatchObject({ kind: 'failed', reason: 'degraded', object: WEB, message: 'no progress' });
+    expect(outcome?.sentence).toContain('became degraded while Argo CD was applying');
+  });
+
+  it('that waits for a word on deletions is a matter of a person', () => {
+    const operation = {
+      phase: 'Running',
+      started: 2,
+      message: 'waiting for pruning confirmation of /ConfigMap/old-settings and 1 more resources',
+    };
+    const app = toApp({ sync: 'OutOfSync', resources: [OUT_OF_SYNC], operation, requested: true });
+    const { outcome, seconds } = follow((now) => toFacts(now, app));
+    expect(outcome).toMatchObject({ kind: 'blocked', by: 'operation' });
+    expect(outcome?.sentence).toContain(
+      'until somebody confirms in Argo CD that ConfigMap old-settings may be deleted',
+    );
+    expect(seconds).toBeLessThan(5);
+  });
+
+  it('that waits for a hook to go names the hook', () => {
+    const operation = { ...waiting, message: 'waiting for deletion of hook batch/Job/migrate' };
+    const running = toApp({ sync: 'OutOfSync', resources: [OUT_OF_SYNC], operation, requested: true });
+    const { actions } = follow((now) => toFacts(now, running), { untilSeconds: 910 });
+    expect(actions.find(({ action }) => action.type === 'terminate')?.action).toMatchObject({ object: 'Job migrate' });
+  });
+
   it('that failed at our commit does not count when a later one gets its own attempt', () => {
     const operation = { phase: 'Failed', started: 2, finished: 3, message: 'boom' };
     const app = (now: number) =>
@@ -282,6 +334,15 @@ describe('an operation', () => {
     });
     const syncs = actions.filter(({ action }) => action.type === 'sync').map(({ seconds }) => seconds);
     expect(syncs).toEqual([0, 30, 60, 90]);
+  });
+});
+
+describe('an object marked to be deleted only on a word', () => {
+  it('that merely differs does not count as left to prune', () => {
+    const changed = { ...OUT_OF_SYNC, requiresDeletionConfirmation: true };
+    const app = toApp({ sync: 'OutOfSync', resources: [changed] });
+    const input = toInput({ policy: { mayRequestSync: false, mayTerminate: false } });
+    expect(follow((now) => toFacts(now, app), { input }).outcome).toMatchObject({ kind: 'blocked' });
   });
 });
 

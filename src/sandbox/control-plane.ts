@@ -85,6 +85,7 @@ export async function createControlPlane(options: PlaneOptions): Promise<Control
     progressDeadlineSeconds,
     takeFault: (ref) => faults.takeApplyError(ref),
   });
+  const findProject = (name: string) => projects.find((project) => project.name === name);
   const operations = createOperations({
     registry,
     cluster,
@@ -93,11 +94,11 @@ export async function createControlPlane(options: PlaneOptions): Promise<Control
     loader,
     live,
     logger,
+    findProject,
     // A person's operation is followed by a look at git, the controller's own by a comparison.
     onFinished: (id, operation) => reconciler.request(id, operation.initiatedBy?.automated === true ? 2 : 3),
   });
   followChildApplications(cluster, registry, timeline);
-  const findProject = (name: string) => projects.find((project) => project.name === name);
   const access = createAccess({
     accounts: options.accounts,
     clock,
@@ -127,6 +128,7 @@ export async function createControlPlane(options: PlaneOptions): Promise<Control
     live,
     nodes: NODES,
     lagMs: () => faults.get().treeLagMs,
+    onWrite: registry.onWrite,
     findByOwner: (owner) => {
       const [name = '', namespace = CONTROLLER_NAMESPACE] = owner.split('_').reverse();
       return registry.find({ namespace, name });

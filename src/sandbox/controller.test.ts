@@ -109,7 +109,7 @@ describe('the controller', () => {
     const refused = await test.refresh('app');
     expect(refused.operation).toBeUndefined();
     expect(refused.status.conditions).toMatchObject([
-      { type: 'SyncError', message: expect.stringContaining(`Failed last sync attempt to ${test.commit}`) },
+      { type: 'SyncError', message: expect.stringContaining(`Failed last sync attempt to [${test.commit}]: `) },
     ]);
     test.sandbox.faults.reset();
     expect((await test.refresh('app')).operation).toBeUndefined();
@@ -142,7 +142,7 @@ describe('the controller', () => {
       initiatedBy: { automated: true },
       sync: {
         revision: test.commit,
-        resources: [{ kind: 'ConfigMap', name: 'settings', namespace: 'app' }],
+        resources: [{ kind: 'ConfigMap', name: 'settings' }],
         autoHealAttemptsCount: 1,
       },
     });

@@ -15,7 +15,7 @@ export const faultSettingsSchema = z.strictObject({
   gitErrorGraceSeconds: z.number().min(0),
   /** How much later lists and streams see a write, simulated milliseconds. */
   listerLagMs: z.number().min(0),
-  /** How much later resource trees see a change, simulated milliseconds. */
+  /** How much later than usual resource trees see a change, simulated milliseconds. */
   treeLagMs: z.number().min(0),
   dropStreamEvents: count,
   duplicateStreamEvents: z.boolean(),
@@ -56,7 +56,7 @@ const NONE: FaultSettings = {
   gitError: null,
   gitErrorGraceSeconds: 180,
   listerLagMs: 0,
-  treeLagMs: 100,
+  treeLagMs: 0,
   dropStreamEvents: 0,
   duplicateStreamEvents: false,
   cutStreamAfter: null,

@@ -111,6 +111,7 @@ export interface ResourceStatus {
   health?: { status: HealthStatus; message?: string };
   hook?: boolean;
   requiresPruning?: boolean;
+  requiresDeletionConfirmation?: boolean;
   syncWave?: number;
 }
 
@@ -144,6 +145,8 @@ export interface ApplicationStatus {
   reconciledAt?: string;
   summary?: { images?: string[]; externalURLs?: string[] };
   sourceType?: string;
+  /** Where the health of single resources is kept: not here. */
+  resourceHealthSource?: 'appTree';
   controllerNamespace: string;
 }
 
@@ -174,6 +177,8 @@ export interface ApplicationId {
 }
 
 export const REFRESH_ANNOTATION = 'argocd.argoproj.io/refresh';
+/** When somebody agreed that objects marked for confirmation may be deleted. */
+export const DELETION_APPROVED_ANNOTATION = 'argocd.argoproj.io/deletion-approved';
 export const CASCADE_FINALIZER = 'resources-finalizer.argocd.argoproj.io';
 
 export function toApplicationKey(id: ApplicationId): string {

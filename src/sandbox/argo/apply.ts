@@ -3,7 +3,7 @@ import type { ManifestObject, ObjectRef } from '../../manifest/object.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import { isBuiltInGroup, isClusterScoped, toKubectlName } from '../cluster/live-object.ts';
 import type { LiveObject } from '../cluster/live-object.ts';
-import { isRecord, isSameJson, listAt, numberAt, recordAt, textAt, textsAt, valueAt } from '../json.ts';
+import { booleanAt, isRecord, isSameJson, listAt, numberAt, recordAt, textAt, textsAt, valueAt } from '../json.ts';
 import { LAST_APPLIED_ANNOTATION, isModified, toPredicted } from './compare.ts';
 
 /** `invalid` is found by a dry run already, `refused` only when the object is really sent. */
@@ -15,7 +15,8 @@ export interface ApiServer {
     target: ManifestObject,
     options: { dryRun: boolean; replace: boolean; upcoming: readonly ManifestObject[] },
   ): ApplyOutcome;
-  ensureNamespace(name: string): void;
+  /** True when it was not there and has been made. */
+  ensureNamespace(namespace: ManifestObject): boolean;
 }
 
 interface ApiServerOptions {
@@ -62,7 +63,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       const fault = dryRun ? undefined : options.takeFault(ref);
       if (fault !== undefined) return { kind: 'refused', message: fault };
       const live = cluster.find(ref);
-      const problem = findInvalid(target) ?? (live === undefined || replace ? undefined : findImmutable(target, live));
+      const problem = findInvalid(target) ?? (live === undefined || replace ? undefined : findForbidden(target, live));
       if (problem !== undefined) {
         return { kind: 'refused', message: `${toGroupKind(ref)} "${ref.name}" is invalid: ${problem}` };
       }
@@ -76,9 +77,10 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       if (!dryRun) cluster.update(ref, (current) => withLastApplied(toPredicted(target, current), target));
       return { kind: 'applied', message: `${name} configured${suffix}` };
     },
-    ensureNamespace: (name) => {
-      if (cluster.find({ group: '', kind: 'Namespace', namespace: '', name }) !== undefined) return;
-      cluster.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name }, spec: { finalizers: ['kubernetes'] } });
+    ensureNamespace: (namespace) => {
+      if (cluster.find(toObjectRef(namespace)) !== undefined) return false;
+      cluster.create({ ...namespace, spec: { finalizers: ['kubernetes'] } });
+      return true;
     },
   };
 }
@@ -149,6 +151,19 @@ const CHANGEABLE_OF_STATEFUL_SET = new Set([
   'persistentVolumeClaimRetentionPolicy',
   'minReadySeconds',
 ]);
+
+/** What may not be changed any more. */
+function findForbidden(target: ManifestObject, live: LiveObject): string | undefined {
+  if (target.kind === 'ConfigMap' || target.kind === 'Secret') {
+    const isSame = ['data', 'binaryData', 'immutable'].every((field) =>
+      isSameJson(recordAt(toPredicted(target, live))[field], recordAt(live)[field]),
+    );
+    return isSame || booleanAt(live, 'immutable') !== true
+      ? undefined
+      : 'data: Forbidden: field is immutable when `immutable` is set';
+  }
+  return findImmutable(target, live);
+}
 
 function findImmutable(target: ManifestObject, live: LiveObject): string | undefined {
   const wanted = recordAt(toPredicted(target, live), 'spec');

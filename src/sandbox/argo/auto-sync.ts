@@ -50,9 +50,9 @@ export function decideAutoSync(application: Application, facts: AutoSyncFacts): 
 
   const isAttempted = state !== undefined && isSameAttempt(application, facts.revisions);
   if (isAttempted) {
-    const [first] = facts.revisions;
     if (state.phase !== 'Succeeded') {
-      return { kind: 'refuse', message: `Failed last sync attempt to ${first ?? ''}: ${state.message ?? ''}` };
+      const message = `Failed last sync attempt to [${facts.revisions.join(' ')}]: ${state.message ?? ''}`;
+      return { kind: 'refuse', message };
     }
     if (automated.selfHeal !== true) return { kind: 'skip' };
     const attempts = state.operation.sync?.autoHealAttemptsCount ?? 0;
@@ -68,7 +68,7 @@ export function decideAutoSync(application: Application, facts: AutoSyncFacts): 
   if (prune && automated.allowEmpty !== true && left.length === 0 && differing.length > 0) {
     return {
       kind: 'refuse',
-      message: `Skipping sync attempt to ${facts.revisions[0] ?? ''}: auto-sync will wipe out all resources`,
+      message: `Skipping sync attempt to [${facts.revisions.join(' ')}]: auto-sync will wipe out all resources`,
     };
   }
   return { kind: 'start', operation };
@@ -90,6 +90,6 @@ function isSameAttempt(application: Application, revisions: readonly string[]): 
 function toResourceId(resource: ComparedResource): ResourceId | undefined {
   const object = resource.target ?? resource.live;
   if (object === undefined) return undefined;
-  const { group, kind, namespace, name } = toObjectRef(object);
-  return { ...(group === '' ? {} : { group }), kind, name, ...(namespace === '' ? {} : { namespace }) };
+  const { group, kind, name } = toObjectRef(object);
+  return { ...(group === '' ? {} : { group }), kind, name };
 }

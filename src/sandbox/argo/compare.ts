@@ -73,6 +73,7 @@ export function toResourceStatus(resource: ComparedResource): ResourceStatus | u
   if (object === undefined) return undefined;
   const ref = toObjectRef(object);
   const wave = toWave(object);
+  const isConfirmed = [resource.target, resource.live].some((one) => one !== undefined && isDeletedOnConfirmation(one));
   return {
     ...(ref.group === '' ? {} : { group: ref.group }),
     version: toVersion(object.apiVersion),
@@ -82,8 +83,14 @@ export function toResourceStatus(resource: ComparedResource): ResourceStatus | u
     ...(resource.status === undefined ? {} : { status: resource.status }),
     ...(resource.isHook ? { hook: true } : {}),
     ...(resource.requiresPruning ? { requiresPruning: true } : {}),
+    ...(isConfirmed ? { requiresDeletionConfirmation: true } : {}),
     ...(wave === 0 ? {} : { syncWave: wave }),
   };
+}
+
+function isDeletedOnConfirmation(object: ManifestObject): boolean {
+  const options = 'argocd.argoproj.io/sync-options';
+  return hasOption(object, options, 'Prune=confirm') || hasOption(object, options, 'Delete=confirm');
 }
 
 export function isModified(

@@ -14,6 +14,8 @@ import { TRACKING_ANNOTATION, toTrackedOwner } from './manifests.ts';
 export interface Live {
   listManaged(application: Application): LiveObject[];
   compare(application: Application, targets: readonly ManifestObject[]): ComparedResource[];
+  /** The name by which objects are marked as this Application's. */
+  toOwner(application: Application): string;
   /** Name of the Application an object belongs to, by itself or through what owns it. */
   findOwner(object: LiveObject): { owner: string; isManaged: boolean } | undefined;
 }
@@ -43,6 +45,7 @@ export function createLive(cluster: Cluster, controllerNamespace: string): Live 
       .filter((object) => object !== undefined);
 
   return {
+    toOwner: ownerName,
     listManaged,
     compare: (application, targets) =>
       compare(

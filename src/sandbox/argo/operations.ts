@@ -2,7 +2,7 @@ import { toErrorMessage } from '../../lib/errors.ts';
 import type { Logger } from '../../lib/logger.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import type { Timeline } from '../timeline.ts';
-import { isFinal, toApplicationId, toApplicationKey } from './application.ts';
+import { DELETION_APPROVED_ANNOTATION, isFinal, toApplicationId, toApplicationKey } from './application.ts';
 import type {
   Application,
   ApplicationId,
@@ -15,6 +15,8 @@ import type { ApiServer } from './apply.ts';
 import { GitReadError } from './git.ts';
 import type { Live } from './live.ts';
 import type { Registry } from './registry.ts';
+import { toWindowVerdict } from './project.ts';
+import type { Project } from './project.ts';
 import { runSync } from './sync-run.ts';
 import { planSync } from './sync-tasks.ts';
 import { toRevisionFields, toSourceFields } from './targets.ts';
@@ -34,7 +36,8 @@ interface OperationsDeps {
   loader: TargetLoader;
   live: Live;
   logger: Logger;
-  /** After an operation has ended for good. */
+  findProject(name: string): Project | undefined;
+  /** After an operation that changed something has ended for good. */
   onFinished(id: ApplicationId, operation: Operation): void;
 }
 
@@ -101,16 +104,16 @@ function createRun(deps: OperationsDeps, started: Application) {
     }
     const facts = { ...toRevisionFields(application, targets.revisions), ...toSourceFields(application) };
     setState((state) => ({ ...state, syncResult: { ...facts, resources: [] } }));
-    const { namespace } = application.spec.destination;
-    const options = [...(sync.syncOptions ?? []), ...(application.spec.syncPolicy?.syncOptions ?? [])];
-    if (options.includes('CreateNamespace=true') && namespace !== undefined && sync.dryRun !== true) {
-      deps.api.ensureNamespace(namespace);
-    }
-    const plan = planSync(deps.live.compare(application, targets.objects), { ...sync, syncOptions: options });
+    const plan = planSync(deps.live.compare(application, targets.objects), sync, application.spec.destination);
+    const startedAt = application.status.operationState?.startedAt ?? '';
     const outcome = await runSync(
       {
         ...deps,
         isTerminated,
+        isDeletionConfirmed: () => {
+          const word = current()?.metadata.annotations?.[DELETION_APPROVED_ANNOTATION] ?? '';
+          return Date.parse(word) >= Date.parse(startedAt);
+        },
         report: (message, resources) =>
           setState((state) => ({
             ...state,
@@ -119,7 +122,7 @@ function createRun(deps: OperationsDeps, started: Application) {
           })),
       },
       plan,
-      { ...sync, syncOptions: options },
+      sync,
     );
     const syncResult = current()?.status.operationState?.syncResult;
     const result = syncResult === undefined ? {} : { syncResult };
@@ -149,7 +152,19 @@ function createRun(deps: OperationsDeps, started: Application) {
         status: { ...application.status, operationState: finished, ...(history === undefined ? {} : { history }) },
       };
     });
-    deps.onFinished(id, operation);
+    // A rehearsal has changed nothing that would have to be compared.
+    if (operation.sync?.dryRun !== true) deps.onFinished(id, operation);
+  };
+
+  /** A window that has closed since the request holds the operation back until it opens, or until somebody ends it. */
+  const waitForWindow = async () => {
+    for (let application = current(); application !== undefined && !isTerminated(); application = current()) {
+      const project = deps.findProject(application.spec.project);
+      const { mayAutoSync, mayManualSync } = toWindowVerdict(project, application, timeline.now());
+      if (operation.initiatedBy?.automated === true ? mayAutoSync : mayManualSync) return;
+      setState((state) => ({ ...state, message: 'Sync operation blocked by sync window' }));
+      await timeline.sleep(1000);
+    }
   };
 
   const run = async () => {
@@ -161,6 +176,7 @@ function createRun(deps: OperationsDeps, started: Application) {
       return { ...application, status: { ...application.status, operationState: state } };
     });
     for (;;) {
+      await waitForWindow();
       if (current()?.status.operationState?.phase === 'Terminating') {
         finish({ phase: 'Terminating', message: 'Operation terminated' });
         return;
@@ -186,7 +202,11 @@ function createRun(deps: OperationsDeps, started: Application) {
       }));
       for (let waited = 0; waited < waitMs && !isTerminated(); waited += 250)
         await timeline.sleep(Math.min(250, waitMs - waited));
-      setState(({ finishedAt: _over, ...state }) => state);
+      // The next attempt begins without the results of the last one.
+      setState(({ finishedAt: _over, syncResult: _results, ...state }) => ({
+        ...state,
+        message: `Retrying operation. Attempt #${state.retryCount ?? 0}`,
+      }));
     }
   };
 

@@ -3,7 +3,7 @@ import { toApplicationHealth } from '../health.ts';
 import { listAt, textAt } from '../json.ts';
 import type { Timeline } from '../timeline.ts';
 import { isMultiSource, listSources } from './application.ts';
-import type { Application, ApplicationStatus, Condition } from './application.ts';
+import type { Application, ApplicationStatus, Condition, ResourceStatus } from './application.ts';
 import { decideAutoSync } from './auto-sync.ts';
 import { toResourceStatus, toSyncStatus } from './compare.ts';
 import type { ComparedResource } from './compare.ts';
@@ -49,7 +49,11 @@ export function withComparison(
       comparedTo: { ...toSourceFields(application), destination },
     },
     health: toHealthField(application, resources, deps.missingRule, stamp),
-    resources: resources.map(toResourceStatus).filter((resource) => resource !== undefined),
+    resources: resources
+      .map(toResourceStatus)
+      .filter((resource) => resource !== undefined)
+      .sort((a, b) => (toSortKey(a) < toSortKey(b) ? -1 : 1)),
+    resourceHealthSource: 'appTree',
     sourceType: 'Directory',
     summary: images.length > 0 ? { images } : {},
     ...(level >= 2 ? { reconciledAt: stamp } : {}),
@@ -85,15 +89,22 @@ export function withFailure(
 ): Application {
   const stamp = deps.timeline.stamp();
   const sources = listSources(application.spec);
-  const raw = isMultiSource(application.spec)
-    ? { revisions: sources.map((source) => source.targetRevision ?? 'HEAD') }
-    : { revision: sources[0]?.targetRevision ?? 'HEAD' };
   const { destination } = application.spec;
-  const isLoaded = failure.type === 'ComparisonError';
+  if (failure.type !== 'ComparisonError') {
+    // Nothing was compared at all: what is known of the revision stays.
+    const sync = { ...application.status.sync, status: 'Unknown' as const };
+    const status = {
+      ...application.status,
+      sync,
+      health: { ...application.status.health, status: 'Unknown' as const },
+    };
+    return { ...application, status: withConditions(status, [failure], stamp) };
+  }
+  // Of several sources no revision is known then, of a single one the name it was asked for by.
+  const raw = isMultiSource(application.spec) ? {} : { revision: sources[0]?.targetRevision ?? 'HEAD' };
   const status: ApplicationStatus = {
     ...application.status,
     sync: { status: 'Unknown', ...raw, comparedTo: { ...toSourceFields(application), destination } },
-    ...(isLoaded ? {} : { health: { ...application.status.health, status: 'Unknown' } }),
     ...(application.status.resources === undefined
       ? {}
       : { resources: application.status.resources.map((resource) => ({ ...resource, status: 'Unknown' as const })) }),
@@ -160,4 +171,8 @@ function toSharedWarnings(
     const message = `${live.kind}/${live.metadata.name} is part of applications ${namespace}/${name} and ${owner}`;
     return [{ type: 'SharedResourceWarning', message }];
   });
+}
+
+function toSortKey({ group = '', kind, namespace = '', name }: ResourceStatus): string {
+  return [group, kind, namespace, name].join('/');
 }

@@ -1,13 +1,13 @@
-import { toObjectRef, toRefKey } from '../../manifest/object.ts';
-import type { ManifestObject } from '../../manifest/object.ts';
 import type { Cluster } from '../cluster/cluster.ts';
-import { toVersion } from '../cluster/live-object.ts';
 import { toHealth } from '../health.ts';
-import { listAt, textAt } from '../json.ts';
 import type { Timeline } from '../timeline.ts';
-import type { HookPhase, ResourceResult, SyncOperation } from './application.ts';
+import { toObjectRef } from '../../manifest/object.ts';
+import type { ResourceResult, SyncOperation } from './application.ts';
 import type { ApiServer } from './apply.ts';
-import { hasOption, toHookTypes } from './compare.ts';
+import { hasOption } from './compare.ts';
+import { createSyncResults } from './sync-results.ts';
+import type { SyncResults } from './sync-results.ts';
+import { needsConfirmation, toDeletePolicy, toRank, toWaitingMessage } from './sync-tasks.ts';
 import type { SyncPlan, SyncTask } from './sync-tasks.ts';
 
 export type SyncOutcome =
@@ -20,6 +20,8 @@ interface SyncRunDeps {
   /** Tells what has been done so far, whenever that changes. */
   report(message: string, results: ResourceResult[]): void;
   isTerminated(): boolean;
+  /** Whether somebody has agreed to deletions since the operation began. */
+  isDeletionConfirmed(): boolean;
 }
 
 // The pause between waves and how often the engine looks at what it waits for, in simulated time.
@@ -29,64 +31,40 @@ const LOOK_MS = 250;
 /** Carries a plan out, step by step. Never throws for what the cluster refuses. */
 export async function runSync(deps: SyncRunDeps, plan: SyncPlan, operation: SyncOperation): Promise<SyncOutcome> {
   const run = createRun(deps, plan, operation);
+  const isMultiStep = run.makeNamespace() || plan.groups.length > 1;
   const invalid = run.validate();
   if (invalid !== undefined) return invalid;
-  for (const live of plan.skippedPrunes)
-    run.note(live, { status: 'PruneSkipped', message: 'ignored (requires pruning)' });
+  for (const { live, message } of plan.skippedPrunes)
+    run.results.note(live, 'Sync', { status: 'PruneSkipped', hookPhase: 'Succeeded', message });
+  let waited = false;
   for (const [index, group] of plan.groups.entries()) {
     if (index > 0 && operation.dryRun !== true) await deps.timeline.sleep(WAVE_PAUSE_MS);
-    if (deps.isTerminated()) return await run.terminate();
+    if (deps.isTerminated() || (await run.confirm(group)) === 'terminated') return await run.terminate();
     const refused = run.applyGroup(group);
-    if (refused !== undefined) return await run.fail(`one or more objects failed to apply, reason: ${refused}`);
-    if (operation.dryRun === true || !(plan.isMultiStep || group.some((task) => task.isHook))) continue;
-    const ended = await run.waitFor(group);
+    if (refused.length > 0) return await run.fail(`one or more objects failed to apply, reason: ${refused.join(',')}`);
+    const hooks = group.filter((task) => task.isHook);
+    // With several steps all objects of one are waited for, with a single one only hooks. What the last step applies is not waited for, unless it is a hook: it may turn bad without the operation failing.
+    waited = operation.dryRun !== true && (index < plan.groups.length - 1 || hooks.length > 0);
+    if (!waited) continue;
+    const ended = await run.waitFor(isMultiStep ? group : hooks);
     if (ended === 'terminated') return await run.terminate();
-    if (ended !== undefined)
-      return await run.fail(`one or more synchronization tasks completed unsuccessfully, reason: ${ended}`);
+    if (ended === 'failed') return await run.fail('one or more synchronization tasks completed unsuccessfully');
   }
-  const done = plan.groups.length === 0 ? 'no more tasks' : 'all tasks run';
+  const done = plan.groups.length === 0 || waited ? 'no more tasks' : 'all tasks run';
   return { kind: 'succeeded', message: `successfully synced (${done})` };
 }
 
 function createRun(deps: SyncRunDeps, plan: SyncPlan, operation: SyncOperation) {
   const { cluster, timeline, api } = deps;
-  const results = new Map<string, ResourceResult>();
-  const running = new Set<SyncTask>();
+  let message = '';
+  const results = createSyncResults((all) => deps.report(message, all));
+  const say = (text: string) => {
+    message = text;
+    results.publish();
+  };
   const dryRun = operation.dryRun === true;
   const upcoming = plan.groups.flat().flatMap((task) => (task.target === undefined ? [] : [task.target]));
-  const replaceAll = operation.syncOptions?.includes('Replace=true') === true;
-  let message = '';
-
-  const publish = () => deps.report(message, [...results.values()]);
-
-  const note = (object: ManifestObject, change: Partial<ResourceResult>) => {
-    const key = toRefKey(toObjectRef(object));
-    const { group, kind, namespace, name } = toObjectRef(object);
-    const base = { group, version: toVersion(object.apiVersion), kind, namespace, name };
-    results.set(key, { ...base, ...results.get(key), ...change });
-    publish();
-  };
-
-  const applyTask = (task: SyncTask): string | undefined => {
-    const { target, live, phase, isHook } = task;
-    if (target === undefined) {
-      if (live === undefined) return undefined;
-      if (!dryRun) cluster.delete(toObjectRef(live));
-      note(live, { status: 'Pruned', message: dryRun ? 'pruned (dry run)' : 'pruned', syncPhase: phase });
-      return undefined;
-    }
-    const replace = replaceAll || hasOption(target, 'argocd.argoproj.io/sync-options', 'Replace=true');
-    const outcome = api.apply(target, { dryRun, replace, upcoming });
-    const images = listAt(target, 'spec', 'template', 'spec', 'containers').map((item) => textAt(item, 'image') ?? '');
-    const facts = { message: outcome.message, syncPhase: phase, ...(images.length > 0 ? { images } : {}) };
-    if (outcome.kind !== 'applied') {
-      note(target, { ...facts, status: 'SyncFailed', ...(isHook ? { hookType: phase, hookPhase: 'Failed' } : {}) });
-      return outcome.message;
-    }
-    if (isHook) note(target, { ...facts, hookType: phase, hookPhase: dryRun ? 'Succeeded' : 'Running' });
-    else note(target, { ...facts, status: 'Synced' });
-    return undefined;
-  };
+  const apply = createApply(deps, { results, dryRun, upcoming, operation });
 
   /** By default the hook of the last time stays until its successor is made. */
   const clearHook = (task: SyncTask) => {
@@ -96,85 +74,82 @@ function createRun(deps: SyncRunDeps, plan: SyncPlan, operation: SyncOperation) 
     if (policy.includes('BeforeHookCreation') && cluster.find(ref) !== undefined) cluster.delete(ref);
   };
 
-  const toProgress = (task: SyncTask): { state: 'done' | 'waiting' } | { state: 'failed'; reason: string } => {
-    const object = task.target ?? task.live;
-    if (object === undefined) return { state: 'done' };
-    const live = cluster.find(toObjectRef(object));
-    if (task.target === undefined) return { state: live === undefined ? 'done' : 'waiting' };
-    if (live === undefined) return { state: 'waiting' };
-    const health = toHealth(live);
-    if (health === undefined || health.status === 'Healthy') return { state: 'done' };
-    if (health.status === 'Degraded') return { state: 'failed', reason: health.message ?? 'Degraded' };
-    return { state: 'waiting' };
-  };
-
-  const settleHook = (task: SyncTask, hookPhase: HookPhase, reason: string) => {
-    if (!task.isHook || task.target === undefined) return;
-    note(task.target, { hookPhase, message: reason });
-    const policy = toDeletePolicy(task.target);
-    const isDue = policy.includes(hookPhase === 'Succeeded' ? 'HookSucceeded' : 'HookFailed');
-    if (isDue) cluster.delete(toObjectRef(task.target));
-  };
-
-  const waitFor = async (group: readonly SyncTask[]): Promise<string | undefined> => {
-    for (const task of group) running.add(task);
+  const waitFor = async (group: readonly SyncTask[]): Promise<'failed' | 'terminated' | undefined> => {
+    const waiting = new Set(group);
+    let hasFailed = false;
     for (;;) {
       if (deps.isTerminated()) return 'terminated';
-      let failure: string | undefined;
-      for (const task of [...running]) {
-        const progress = toProgress(task);
+      for (const task of [...waiting]) {
+        const progress = toProgress(cluster, task);
         if (progress.state === 'waiting') continue;
-        running.delete(task);
-        if (progress.state === 'failed') {
-          failure = progress.reason;
-          settleHook(task, 'Failed', progress.reason);
-        } else {
-          settleHook(task, 'Succeeded', 'Resource has become healthy');
-        }
+        waiting.delete(task);
+        hasFailed ||= progress.state === 'failed';
+        settle(cluster, results, task, progress);
       }
-      if (failure !== undefined) return failure;
-      if (running.size === 0) return undefined;
-      message = toWaitingMessage([...running]);
-      publish();
+      if (waiting.size === 0) return hasFailed ? 'failed' : undefined;
+      running = [...waiting];
+      say(toWaitingMessage(running));
       await timeline.sleep(LOOK_MS);
     }
   };
+  let running: SyncTask[] = [];
 
   return {
-    note,
+    results,
     waitFor,
+    /** A step of its own, where there is something to make. */
+    makeNamespace: (): boolean => {
+      const { namespace } = plan;
+      if (namespace === undefined || dryRun || !api.ensureNamespace(namespace)) return false;
+      const message = `namespace/${namespace.metadata.name} created`;
+      results.note(namespace, 'PreSync', { status: 'Synced', hookPhase: 'Succeeded', message });
+      return true;
+    },
     validate: (): SyncOutcome | undefined => {
-      let isInvalid = false;
+      const reasons = new Set<string>();
       for (const target of upcoming) {
         const outcome = api.apply(target, { dryRun: true, replace: false, upcoming });
         if (outcome.kind !== 'invalid') continue;
-        isInvalid = true;
-        note(target, { status: 'SyncFailed', message: outcome.message, syncPhase: 'Sync' });
+        reasons.add(outcome.message);
+        results.note(target, 'Sync', { status: 'SyncFailed', message: outcome.message });
       }
-      return isInvalid ? { kind: 'failed', message: 'one or more synchronization tasks are not valid' } : undefined;
+      if (reasons.size === 0) return undefined;
+      const why = [...reasons].sort().join('; ');
+      return { kind: 'failed', message: `one or more synchronization tasks are not valid: ${why}` };
     },
-    applyGroup: (group: readonly SyncTask[]): string | undefined => {
-      let refused: string | undefined;
+    /** Nothing of a step is done while a deletion in it waits for a person's word. */
+    confirm: async (group: readonly SyncTask[]): Promise<'terminated' | undefined> => {
+      const unsure = dryRun ? [] : group.filter((task) => needsConfirmation(task, operation));
+      while (unsure.length > 0 && !deps.isDeletionConfirmed()) {
+        if (deps.isTerminated()) return 'terminated';
+        say(toWaitingMessage(unsure, 'pruning confirmation of'));
+        await timeline.sleep(LOOK_MS);
+      }
+      return undefined;
+    },
+    /** The refusals, in the server's words. */
+    applyGroup: (group: readonly SyncTask[]): string[] => {
       for (const task of group) clearHook(task);
       // Pruning comes before creating, and namespaces and definitions before what lives in them.
-      for (const task of group.toSorted((a, b) => toRank(a) - toRank(b))) refused = applyTask(task) ?? refused;
-      return refused;
+      return group
+        .toSorted((a, b) => toRank(a) - toRank(b))
+        .map(apply)
+        .filter((refusal) => refusal !== undefined);
     },
     terminate: async (): Promise<SyncOutcome> => {
       for (const task of running) {
         if (!task.isHook || task.target === undefined) continue;
         cluster.delete(toObjectRef(task.target));
-        note(task.target, { hookPhase: 'Failed', message: 'Terminated' });
+        results.note(task.target, task.phase, { hookPhase: 'Failed', message: 'Terminated' });
       }
       await timeline.sleep(LOOK_MS);
       return { kind: 'terminated' };
     },
     fail: async (reason: string): Promise<SyncOutcome> => {
-      running.clear();
       if (plan.failureHooks.length > 0 && !dryRun) {
         for (const task of plan.failureHooks) {
           clearHook(task);
-          applyTask(task);
+          apply(task);
         }
         await waitFor(plan.failureHooks);
       }
@@ -183,45 +158,75 @@ function createRun(deps: SyncRunDeps, plan: SyncPlan, operation: SyncOperation) 
   };
 }
 
-const KIND_ORDER = [
-  'Namespace',
-  'CustomResourceDefinition',
-  'ResourceQuota',
-  'ServiceAccount',
-  'Secret',
-  'ConfigMap',
-  'PersistentVolumeClaim',
-  'Service',
-];
-
-function toRank(task: SyncTask): number {
-  if (task.target === undefined) return -1;
-  const index = KIND_ORDER.indexOf(task.target.kind);
-  return index < 0 ? KIND_ORDER.length : index;
+interface ApplyContext {
+  results: SyncResults;
+  dryRun: boolean;
+  upcoming: NonNullable<SyncTask['target']>[];
+  operation: SyncOperation;
 }
 
-function toDeletePolicy(hook: ManifestObject): string[] {
-  const text = textAt(hook, 'metadata', 'annotations', 'argocd.argoproj.io/hook-delete-policy');
-  const policies = (text ?? '')
-    .split(',')
-    .map((word) => word.trim())
-    .filter((word) => word !== '');
-  return policies.length > 0 ? policies : ['BeforeHookCreation'];
-}
-
-function toWaitingMessage(tasks: readonly SyncTask[]): string {
-  const name = (task: SyncTask) => {
-    const object = task.target ?? task.live;
-    if (object === undefined) return '';
-    const { group, kind, name: objectName } = toObjectRef(object);
-    return `${group}/${kind}/${objectName}`;
+/** Applies or prunes one object and notes it; gives the refusal, if there was one. */
+function createApply({ cluster, api }: SyncRunDeps, { results, dryRun, upcoming, operation }: ApplyContext) {
+  const replaceAll = operation.syncOptions?.includes('Replace=true') === true;
+  return ({ target, live, phase, isHook }: SyncTask): string | undefined => {
+    if (target === undefined) {
+      if (live === undefined) return undefined;
+      if (!dryRun) cluster.delete(toObjectRef(live));
+      const message = dryRun ? 'pruned (dry run)' : 'pruned';
+      results.note(live, phase, { status: 'Pruned', hookPhase: 'Succeeded', message });
+      return undefined;
+    }
+    const replace = replaceAll || hasOption(target, 'argocd.argoproj.io/sync-options', 'Replace=true');
+    const { kind, message } = api.apply(target, { dryRun, replace, upcoming });
+    const hook = isHook ? { hookType: phase } : {};
+    if (kind !== 'applied') {
+      results.note(target, phase, { ...hook, status: 'SyncFailed', hookPhase: 'Failed', message });
+      return message;
+    }
+    results.note(target, phase, {
+      ...hook,
+      status: 'Synced',
+      hookPhase: dryRun ? 'Succeeded' : 'Running',
+      message,
+    });
+    return undefined;
   };
-  const [first] = tasks;
-  if (first === undefined) return '';
-  const isHook = toHookTypes(first.target ?? first.live ?? EMPTY).length > 0;
-  const what = first.target === undefined ? 'deletion of' : isHook ? 'completion of hook' : 'healthy state of';
-  const more = tasks.length > 1 ? ` and ${tasks.length - 1} more ${isHook ? 'hooks' : 'resources'}` : '';
-  return `waiting for ${what} ${name(first)}${more}`;
 }
 
-const EMPTY: ManifestObject = { apiVersion: 'v1', kind: '', metadata: { name: '' } };
+type Progress =
+  | { state: 'waiting' }
+  | { state: 'done'; message: string }
+  | { state: 'failed'; message: string }
+  | { state: 'missing'; message: string };
+
+function toProgress(cluster: Cluster, task: SyncTask): Progress {
+  const object = task.target ?? task.live;
+  if (object === undefined) return { state: 'done', message: '' };
+  const ref = toObjectRef(object);
+  const live = cluster.find(ref);
+  if (task.target === undefined) return live === undefined ? { state: 'done', message: '' } : { state: 'waiting' };
+  if (live === undefined) {
+    const message = `Resource ${ref.group}/${ref.kind}/${ref.name} is missing, it might have been deleted`;
+    return { state: 'missing', message };
+  }
+  const health = toHealth(live);
+  const message = health?.message ?? '';
+  if (health === undefined || health.status === 'Healthy') return { state: 'done', message };
+  if (health.status === 'Degraded' || (health.status === 'Unknown' && task.isHook)) return { state: 'failed', message };
+  return { state: 'waiting' };
+}
+
+/** Notes how an object that was waited for came out, and takes a hook away where it says so. */
+function settle(cluster: Cluster, results: SyncResults, task: SyncTask, progress: Progress): void {
+  if (task.target === undefined || progress.state === 'waiting') return;
+  if (progress.state === 'missing') {
+    results.note(task.target, task.phase, { status: 'SyncFailed', hookPhase: 'Error', message: progress.message });
+    return;
+  }
+  const hookPhase = progress.state === 'done' ? 'Succeeded' : 'Failed';
+  const { message } = progress;
+  results.note(task.target, task.phase, { hookPhase, ...(message === '' ? {} : { message }) });
+  if (!task.isHook) return;
+  const isDue = toDeletePolicy(task.target).includes(hookPhase === 'Succeeded' ? 'HookSucceeded' : 'HookFailed');
+  if (isDue) cluster.delete(toObjectRef(task.target));
+}

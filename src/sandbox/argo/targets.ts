@@ -47,14 +47,15 @@ export function createTargetLoader({ git, controllerNamespace }: TargetLoaderDep
       const sources = listSources(application.spec);
       const parts = await Promise.all(
         sources.map(async (source, index) => {
-          const position = at.sourcePositions?.indexOf(index + 1) ?? -1;
-          const pinned = position >= 0 ? at.revisions?.[position] : sources.length === 1 ? at.revision : undefined;
+          // With positions the revisions are for those sources only, counted from 1; without, there is one for each.
+          const place = at.sourcePositions === undefined ? index : at.sourcePositions.indexOf(index + 1);
+          const pinned = at.revisions === undefined ? at.revision : at.revisions[place];
           try {
-            return await read(source, pinned ?? source.targetRevision ?? 'HEAD');
+            return await read(source, pinned || (source.targetRevision ?? 'HEAD'));
           } catch (error) {
             if (!(error instanceof GitReadError)) throw error;
-            const place = `source ${index + 1} of ${sources.length}`;
-            const text = `Failed to load target state: failed to generate manifest for ${place}: ${error.message}`;
+            const which = `source ${index + 1} of ${sources.length}`;
+            const text = `Failed to load target state: failed to generate manifest for ${which}: ${error.message}`;
             throw new GitReadError(text, { cause: error });
           }
         }),

@@ -1,4 +1,5 @@
-import { toObjectRef } from '../../manifest/object.ts';
+import { toObjectRef, toRefKey } from '../../manifest/object.ts';
+import type { ObjectRef } from '../../manifest/object.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import { toVersion } from '../cluster/live-object.ts';
 import type { LiveObject } from '../cluster/live-object.ts';
@@ -7,15 +8,16 @@ import type { Health } from '../health.ts';
 import { isSameJson, listAt, numberAt, textAt, textsAt } from '../json.ts';
 import type { Timeline } from '../timeline.ts';
 import { toApplicationId, toApplicationKey } from './application.ts';
-import type { Application, ApplicationId } from './application.ts';
+import type { Application, ApplicationId, ResourceStatus } from './application.ts';
 import type { Live } from './live.ts';
+import type { Registry } from './registry.ts';
 
 interface NodeRef {
   group?: string;
   kind: string;
   namespace?: string;
   name: string;
-  uid: string;
+  uid?: string;
 }
 
 export interface TreeNode extends NodeRef {
@@ -25,8 +27,15 @@ export interface TreeNode extends NodeRef {
   networkingInfo?: { labels?: Record<string, string>; targetLabels?: Record<string, string> };
   images?: string[];
   health?: Health;
-  createdAt: string;
-  resourceVersion: string;
+  createdAt?: string;
+  resourceVersion?: string;
+}
+
+/** A node with something live behind it; what is missing has only a name. */
+export type LiveNode = TreeNode & { uid: string };
+
+export function isLiveNode(node: TreeNode): node is LiveNode {
+  return node.uid !== undefined;
 }
 
 export interface ResourceTree {
@@ -47,12 +56,18 @@ interface TreeCacheDeps {
   timeline: Timeline;
   live: Live;
   nodes: readonly string[];
+  /** More time, simulated, for a tree to be renewed. */
   lagMs: () => number;
   findByOwner(owner: string): Application | undefined;
+  /** Called with every write of an Application. */
+  onWrite: Registry['onWrite'];
 }
 
+/** How long a change in the cluster takes to get into the tree. */
+const CHANGE_MS = 100;
+
 export function createTreeCache(deps: TreeCacheDeps): TreeCache {
-  const cached = new Map<string, { uid: string; tree: ResourceTree }>();
+  const cached = new Map<string, { uid: string; tree: ResourceTree; resources: ResourceStatus[] | undefined }>();
   const pending = new Set<string>();
   const listeners = new Set<(id: ApplicationId, tree: ResourceTree) => void>();
 
@@ -63,16 +78,28 @@ export function createTreeCache(deps: TreeCacheDeps): TreeCache {
     const id = toApplicationId(application);
     const before = cached.get(toApplicationKey(id));
     const tree = toTree(deps, application);
+    cached.set(toApplicationKey(id), toEntry(application, tree));
     if (before?.uid === application.metadata.uid && isSameJson(before.tree, tree)) return;
-    cached.set(toApplicationKey(id), { uid: application.metadata.uid, tree });
     for (const listener of [...listeners]) listener(id, tree);
   };
 
-  const unsubscribe = deps.cluster.onChange(({ object }) => {
-    const owner = deps.live.findOwner(object)?.owner;
-    if (owner === undefined || pending.has(owner)) return;
+  const renewIn = (ms: number, owner: string) => {
+    if (ms <= 0) renew(owner);
+    if (ms <= 0 || pending.has(owner)) return;
     pending.add(owner);
-    deps.timeline.after(deps.lagMs(), () => renew(owner));
+    deps.timeline.after(ms, () => renew(owner));
+  };
+
+  const unsubscribeCluster = deps.cluster.onChange(({ object }) => {
+    const owner = deps.live.findOwner(object)?.owner;
+    if (owner !== undefined) renewIn(CHANGE_MS + deps.lagMs(), owner);
+  });
+  // A comparison tells what is wanted and missing, which no change in the cluster would; its tree is kept before its result.
+  const unsubscribeRegistry = deps.onWrite(({ type, application }) => {
+    const key = toApplicationKey(toApplicationId(application));
+    if (type === 'DELETED') cached.delete(key);
+    else if (cached.get(key)?.resources !== application.status.resources)
+      renewIn(deps.lagMs(), deps.live.toOwner(application));
   });
 
   return {
@@ -81,15 +108,22 @@ export function createTreeCache(deps: TreeCacheDeps): TreeCache {
       const kept = cached.get(key);
       if (kept?.uid === application.metadata.uid) return kept.tree;
       const tree = toTree(deps, application);
-      cached.set(key, { uid: application.metadata.uid, tree });
+      cached.set(key, toEntry(application, tree));
       return tree;
     },
     onChange: (listener) => {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
-    stop: unsubscribe,
+    stop: () => {
+      unsubscribeCluster();
+      unsubscribeRegistry();
+    },
   };
+}
+
+function toEntry({ metadata, status }: Application, tree: ResourceTree) {
+  return { uid: metadata.uid, tree, resources: status.resources };
 }
 
 function toTree({ cluster, live, nodes }: TreeCacheDeps, application: Application): ResourceTree {
@@ -98,11 +132,32 @@ function toTree({ cluster, live, nodes }: TreeCacheDeps, application: Applicatio
     result.push(toNode(object, parent));
     for (const child of cluster.childrenOf(object.metadata.uid)) visit(child, object);
   };
-  for (const object of live.listManaged(application)) visit(object, undefined);
+  const managed = live.listManaged(application);
+  for (const object of managed) visit(object, undefined);
+  result.push(...listMissing(application, managed));
   const used = new Set(result.map((node) => node.info?.find((item) => item.name === 'Node')?.value));
   const systemInfo = { operatingSystem: 'linux', architecture: 'amd64' };
   const hosts = nodes.filter((name) => used.has(name)).map((name) => ({ name, resourcesInfo: [] as [], systemInfo }));
   return { nodes: result, orphanedNodes: [], hosts };
+}
+
+/** What the last comparison wanted and is not there: a node with a name and a health and nothing else. */
+function listMissing(application: Application, managed: readonly LiveObject[]): TreeNode[] {
+  const there = new Set(managed.map((object) => toRefKey(toObjectRef(object))));
+  return (application.status.resources ?? [])
+    .filter((resource) => resource.hook !== true && !there.has(toRefKey(toRef(resource))))
+    .map(({ group, version, kind, namespace, name }) => ({
+      ...(group === undefined ? {} : { group }),
+      version,
+      kind,
+      ...(namespace === undefined ? {} : { namespace }),
+      name,
+      health: { status: 'Missing' },
+    }));
+}
+
+function toRef({ group = '', kind, namespace = '', name }: ResourceStatus): ObjectRef {
+  return { group, kind, namespace, name };
 }
 
 function toNodeRef(object: LiveObject): NodeRef {

@@ -55,7 +55,7 @@ describe('access', () => {
     ['of another project, its project refused', 'theirs?project=payments', 403, 7],
     ['of another project, an allowed project named', 'theirs?project=default', 404, 5],
     ['in a namespace not enabled', 'lost?appNamespace=elsewhere', 403, 7],
-    ['in a namespace not enabled, project named', 'lost?appNamespace=elsewhere&project=default', 404, 5],
+    ['in a namespace not enabled, project named', 'lost?appNamespace=elsewhere&project=default', 403, 7],
     ['in another namespace, enabled', 'far?appNamespace=team-a', 200, undefined],
     ['in another namespace, looked for at home', 'far?project=default', 404, 5],
   ])('an Application that is %s: %s', async (_what, path, status, code) => {

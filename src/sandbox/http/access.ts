@@ -159,6 +159,7 @@ export function createAccess(options: AccessOptions): Access {
       if (!may(account, 'applications', 'get', toObject(project, name, namespace))) {
         throw new GatewayError(GRPC.permissionDenied, 'permission denied');
       }
+      if (!isEnabled(namespace)) throw new GatewayError(GRPC.permissionDenied, 'permission denied');
       if (application?.spec.project !== project) {
         throw new GatewayError(GRPC.notFound, `applications.argoproj.io "${name}" not found`);
       }

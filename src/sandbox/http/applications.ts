@@ -4,7 +4,8 @@ import { listSources } from '../argo/application.ts';
 import type { Application } from '../argo/application.ts';
 import { GitReadError } from '../argo/git.ts';
 import { toWindowVerdict } from '../argo/project.ts';
-import type { TreeNode } from '../argo/tree.ts';
+import { isLiveNode } from '../argo/tree.ts';
+import type { LiveNode } from '../argo/tree.ts';
 import type { Backend } from './backend.ts';
 import { GatewayError, GRPC, param, queryText, queryTexts, selectFields } from './gateway.ts';
 import { hideSecrets, toManagedResource } from './managed-resource.ts';
@@ -83,8 +84,7 @@ export function registerApplications(app: FastifyInstance, backend: Backend): vo
     try {
       const targets = await backend.loader.load(application, {
         ...(revision === undefined ? {} : { revision }),
-        revisions,
-        sourcePositions,
+        ...(revisions.length === 0 ? {} : { revisions, sourcePositions }),
       });
       return {
         manifests: targets.objects.map((object) => JSON.stringify(object)),
@@ -135,7 +135,7 @@ export function registerApplications(app: FastifyInstance, backend: Backend): vo
     const node = backend.trees
       .get(application)
       .nodes.find((other) => other.name === resourceName && other.uid === uid && (other.namespace ?? '') === namespace);
-    if (node === undefined) {
+    if (node?.uid === undefined) {
       throw new GatewayError(
         GRPC.invalidArgument,
         `${resourceName} not found as part of application ${application.metadata.name}`,
@@ -189,7 +189,8 @@ export function queryRef(request: FastifyRequest): ObjectRef {
   };
 }
 
-export function getNode(backend: Backend, application: Application, ref: ObjectRef): TreeNode {
+/** A node of the tree with something live behind it. */
+export function getNode(backend: Backend, application: Application, ref: ObjectRef): LiveNode {
   const node = backend.trees
     .get(application)
     .nodes.find(
@@ -199,7 +200,7 @@ export function getNode(backend: Backend, application: Application, ref: ObjectR
         other.name === ref.name &&
         (other.namespace ?? '') === ref.namespace,
     );
-  if (node !== undefined) return node;
+  if (node !== undefined && isLiveNode(node)) return node;
   throw new GatewayError(
     GRPC.invalidArgument,
     `${ref.kind} ${ref.group} ${ref.name} not found as part of application ${application.metadata.name}`,

@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Application } from '../argo/application.ts';
-import type { TreeNode } from '../argo/tree.ts';
+import { isLiveNode } from '../argo/tree.ts';
+import type { LiveNode, TreeNode } from '../argo/tree.ts';
 import { listAt, textAt } from '../json.ts';
 import { toStamp } from '../timeline.ts';
 import type { LogLine } from '../workloads/pod-logs.ts';
@@ -35,7 +36,7 @@ function sendLogs(backend: Backend, request: FastifyRequest, reply: FastifyReply
   if (pods.length > MAX_PODS) {
     throw new GatewayError(
       GRPC.invalidArgument,
-      'Max pods to view logs are reached. Please provide more granular query',
+      'max pods to view logs are reached. Please provide more granular query',
     );
   }
   if (pods.length === 0) {
@@ -84,7 +85,7 @@ function findPods(
   application: Application,
   request: FastifyRequest,
   podName: string | undefined,
-): TreeNode[] {
+): LiveNode[] {
   const { nodes } = backend.trees.get(application);
   const namespace = queryText(request, 'namespace') ?? '';
   const wanted = podName ?? queryText(request, 'podName') ?? '';
@@ -97,22 +98,24 @@ function findPods(
       const above = nodes.find((other) => other.uid === parent.uid);
       return above !== undefined && isUnder(above);
     });
-  return nodes.filter(
-    (node) =>
-      node.kind === 'Pod' &&
-      (namespace === '' || node.namespace === namespace) &&
-      (wanted === '' || node.name === wanted) &&
-      (kind === '' || isUnder(node)),
-  );
+  return nodes
+    .filter(isLiveNode)
+    .filter(
+      (node) =>
+        node.kind === 'Pod' &&
+        (namespace === '' || node.namespace === namespace) &&
+        (wanted === '' || node.name === wanted) &&
+        (kind === '' || isUnder(node)),
+    );
 }
 
-function toContainer(backend: Backend, pod: TreeNode, request: FastifyRequest): string {
+function toContainer(backend: Backend, pod: LiveNode, request: FastifyRequest): string {
   const live = backend.cluster.findByUid(pod.uid);
   return queryText(request, 'container') ?? textAt(live, 'spec', 'containers', 0, 'name') ?? '';
 }
 
 /** Lines of one container. What Kubernetes has against it comes as a line, for want of a better place. */
-function readPod(backend: Backend, pod: TreeNode, request: FastifyRequest): LogLine[] {
+function readPod(backend: Backend, pod: LiveNode, request: FastifyRequest): LogLine[] {
   const live = backend.cluster.findByUid(pod.uid);
   const names = [...listAt(live, 'spec', 'containers'), ...listAt(live, 'spec', 'initContainers')].map(
     (item) => textAt(item, 'name') ?? '',

@@ -1,18 +1,16 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
-import { applicationSchema, specSchema } from '../argo/application-schema.ts';
-import { CASCADE_FINALIZER, isAutomated, isMultiSource, listSources, toApplicationId } from '../argo/application.ts';
-import type { Application, ApplicationSpec, Operation } from '../argo/application.ts';
+import { isAutomated, isMultiSource, listSources, toApplicationId } from '../argo/application.ts';
+import type { Application, ApplicationSource, Operation } from '../argo/application.ts';
 import { GitReadError } from '../argo/git.ts';
 import { toWindowVerdict } from '../argo/project.ts';
-import { mergePatch } from '../json.ts';
 import type { SandboxAccount } from './access.ts';
 import { getProject } from './selection.ts';
 import type { Backend } from './backend.ts';
-import { GatewayError, GRPC, param, parseBody, queryFlag, queryText } from './gateway.ts';
+import { GatewayError, GRPC, param, parseBody, queryText } from './gateway.ts';
 import { syncSchema } from './messages.ts';
 
-// The writing half of /api/v1/applications. Bodies bind everything here: query parameters of POST routes are not read.
+// What makes Applications deploy. Bodies bind everything here: query parameters of POST routes are not read.
 
 const where = { appNamespace: z.string().optional(), project: z.string().optional() };
 const rollbackSchema = z.object({
@@ -21,7 +19,6 @@ const rollbackSchema = z.object({
   prune: z.boolean().optional(),
   dryRun: z.boolean().optional(),
 });
-const patchSchema = z.object({ ...where, patch: z.string(), patchType: z.enum(['merge', 'json']).optional() });
 
 export function registerOperations(app: FastifyInstance, backend: Backend): void {
   const { access, registry } = backend;
@@ -43,7 +40,8 @@ export function registerOperations(app: FastifyInstance, backend: Backend): void
     }
     const entry = application.status.history?.find((other) => other.id === body.id);
     if (entry === undefined) {
-      const message = `application ${application.metadata.name} does not have deployment id '${body.id}' in history`;
+      const { name, namespace } = application.metadata;
+      const message = `application ${namespace}/${name} does not have deployment with id ${body.id}`;
       throw new GatewayError(GRPC.invalidArgument, message);
     }
     const pinned =
@@ -78,66 +76,6 @@ export function registerOperations(app: FastifyInstance, backend: Backend): void
     });
     return {};
   });
-
-  app.post('/api/v1/applications', (request) => {
-    const account = access.authenticate(request);
-    const draft = parseBody(request, applicationSchema);
-    const { name, namespace = backend.controllerNamespace } = draft.metadata;
-    access.enforce(account, 'applications', 'create', `${draft.spec.project}/${name}`);
-    if (!backend.projects.some((project) => project.name === draft.spec.project)) {
-      const message = `application spec for ${name} is invalid: InvalidSpecError: Application referencing project ${draft.spec.project} which does not exist`;
-      throw new GatewayError(GRPC.invalidArgument, message);
-    }
-    const existing = registry.find({ namespace, name });
-    if (existing === undefined)
-      return registry.create({ metadata: { ...draft.metadata, namespace }, spec: draft.spec });
-    if (JSON.stringify(existing.spec) === JSON.stringify(draft.spec)) return existing;
-    if (!queryFlag(request, 'upsert')) {
-      const message = 'existing application spec is different, use upsert flag to force update';
-      throw new GatewayError(GRPC.invalidArgument, message);
-    }
-    access.enforce(account, 'applications', 'update', `${draft.spec.project}/${name}`);
-    return changeSpec(backend, existing, draft.spec);
-  });
-
-  app.put('/api/v1/applications/:name/spec', (request) => {
-    const account = access.authenticate(request);
-    const application = access.getApplication(account, 'update', {
-      name: param(request, 'name'),
-      appNamespace: queryText(request, 'appNamespace'),
-      project: getProject(request),
-    });
-    return changeSpec(backend, application, parseBody(request, specSchema)).spec;
-  });
-
-  app.patch('/api/v1/applications/:name', (request) => {
-    const account = access.authenticate(request);
-    const body = parseBody(request, patchSchema);
-    const application = access.getApplication(account, 'update', { ...body, name: param(request, 'name') });
-    if (body.patchType !== 'merge') throw new GatewayError(GRPC.unimplemented, 'the sandbox knows merge patches only');
-    const patched = applicationSchema.safeParse(mergePatch(application, JSON.parse(body.patch)));
-    if (!patched.success) throw new GatewayError(GRPC.invalidArgument, 'the patched application is not valid');
-    return changeSpec(backend, application, patched.data.spec, patched.data.metadata);
-  });
-
-  app.delete('/api/v1/applications/:name', (request) => {
-    const account = access.authenticate(request);
-    const application = access.getApplication(account, 'delete', {
-      name: param(request, 'name'),
-      appNamespace: queryText(request, 'appNamespace'),
-      project: getProject(request),
-    });
-    const isCascade = queryText(request, 'cascade') !== 'false';
-    registry.update(toApplicationId(application), (current) => ({
-      ...current,
-      metadata: {
-        ...current.metadata,
-        deletionTimestamp: current.metadata.deletionTimestamp ?? backend.timeline.stamp(),
-        finalizers: isCascade ? [CASCADE_FINALIZER] : [],
-      },
-    }));
-    return {};
-  });
 }
 
 async function startSync(
@@ -152,33 +90,9 @@ async function startSync(
   if (!toWindowVerdict(project, application, backend.timeline.now()).mayManualSync) {
     throw new GatewayError(GRPC.permissionDenied, 'cannot sync: blocked by sync window');
   }
-  const [source] = listSources(spec);
-  const target = source?.targetRevision ?? 'HEAD';
-  const isElsewhere =
-    !isMultiSource(spec) && body.revision !== undefined && body.revision !== '' && body.revision !== target;
-  if (isAutomated(spec) && isElsewhere && body.dryRun !== true) {
-    throw new GatewayError(
-      GRPC.failedPrecondition,
-      `Cannot sync to ${body.revision ?? ''}: auto-sync currently set to ${target}`,
-    );
-  }
-  let revision: string;
-  try {
-    revision = await backend.git.resolve(
-      source?.repoURL ?? '',
-      body.revision === undefined || body.revision === '' ? target : body.revision,
-    );
-  } catch (error) {
-    if (error instanceof GitReadError) throw new GatewayError(GRPC.failedPrecondition, error.message);
-    throw error;
-  }
+  const pinned = await resolveSources(backend, application, body);
   const strategy = body.strategy ?? { hook: {} };
-  const pinned = isMultiSource(spec)
-    ? {
-        ...(body.revisions === undefined ? {} : { revisions: body.revisions }),
-        ...(body.sourcePositions === undefined ? {} : { sourcePositions: body.sourcePositions }),
-      }
-    : { revision };
+  const syncOptions = body.syncOptions?.items ?? spec.syncPolicy?.syncOptions;
   return setOperation(backend, application, {
     sync: {
       ...pinned,
@@ -186,7 +100,7 @@ async function startSync(
       ...(body.dryRun === true ? { dryRun: true } : {}),
       syncStrategy: strategy,
       ...(body.resources === undefined || body.resources.length === 0 ? {} : { resources: body.resources }),
-      ...(body.syncOptions?.items === undefined ? {} : { syncOptions: body.syncOptions.items }),
+      ...(syncOptions === undefined ? {} : { syncOptions }),
     },
     initiatedBy: { username: account.name },
     ...(body.infos === undefined ? {} : { info: body.infos }),
@@ -198,6 +112,35 @@ async function startSync(
   });
 }
 
+/** The commits the operation is for: what was asked for, else what the sources follow. A full commit id is not looked up. */
+async function resolveSources(
+  backend: Backend,
+  { spec }: Application,
+  body: z.infer<typeof syncSchema>,
+): Promise<{ revision: string } | { revisions: string[] }> {
+  const sources = listSources(spec);
+  const isMulti = isMultiSource(spec);
+  const positions = body.sourcePositions ?? [];
+  if (isMulti && positions.some((position) => position <= 0 || position > sources.length))
+    throw new GatewayError(GRPC.unknown, 'source position is out of range');
+  const resolve = async (source: ApplicationSource, index: number) => {
+    const target = source.targetRevision ?? 'HEAD';
+    const wanted = (isMulti ? body.revisions?.[positions.indexOf(index + 1)] : body.revision) ?? '';
+    if (isAutomated(spec) && wanted !== '' && wanted !== target && body.dryRun !== true) {
+      const what = isMulti ? `source ${source.repoURL} to ${wanted}` : `to ${wanted}`;
+      throw new GatewayError(GRPC.failedPrecondition, `Cannot sync ${what}: auto-sync currently set to ${target}`);
+    }
+    try {
+      return await backend.git.resolve(source.repoURL, wanted === '' ? target : wanted);
+    } catch (error) {
+      if (!(error instanceof GitReadError)) throw error;
+      throw new GatewayError(GRPC.failedPrecondition, `error resolving repo revision: ${error.message}`);
+    }
+  };
+  const revisions = await Promise.all(sources.map(resolve));
+  return isMulti ? { revisions } : { revision: revisions[0] ?? '' };
+}
+
 function refuseIfDeleting(application: Application): void {
   if (application.metadata.deletionTimestamp === undefined) return;
   throw new GatewayError(GRPC.failedPrecondition, 'application is deleting');
@@ -205,8 +148,10 @@ function refuseIfDeleting(application: Application): void {
 
 /** The answer shows the request standing in `operation` and no state yet, as one that nobody has taken up. */
 function setOperation(backend: Backend, application: Application, operation: Operation): Application {
-  if (application.operation !== undefined) {
-    throw new GatewayError(GRPC.failedPrecondition, 'another operation is already in progress');
+  // Looked at anew: while revisions were resolved somebody else may have come first.
+  if (backend.registry.find(toApplicationId(application))?.operation !== undefined) {
+    const cause = 'rpc error: code = FailedPrecondition desc = another operation is already in progress';
+    throw new GatewayError(GRPC.failedPrecondition, `error setting app operation: ${cause}`);
   }
   const updated = backend.registry.update(toApplicationId(application), (current) => {
     const { operationState: _before, ...status } = current.status;
@@ -214,26 +159,5 @@ function setOperation(backend: Backend, application: Application, operation: Ope
   });
   if (updated === undefined)
     throw new GatewayError(GRPC.notFound, `applications.argoproj.io "${application.metadata.name}" not found`);
-  return updated;
-}
-
-function changeSpec(
-  backend: Backend,
-  application: Application,
-  spec: ApplicationSpec,
-  metadata?: { labels?: Record<string, string> | undefined; annotations?: Record<string, string> | undefined },
-): Application {
-  const updated = backend.registry.update(toApplicationId(application), (current) => ({
-    ...current,
-    spec,
-    metadata: {
-      ...current.metadata,
-      ...(metadata?.labels === undefined ? {} : { labels: metadata.labels }),
-      ...(metadata?.annotations === undefined ? {} : { annotations: metadata.annotations }),
-    },
-  }));
-  if (updated === undefined)
-    throw new GatewayError(GRPC.notFound, `applications.argoproj.io "${application.metadata.name}" not found`);
-  backend.requestCompare(updated, 3);
   return updated;
 }

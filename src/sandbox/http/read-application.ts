@@ -1,27 +1,26 @@
 import type { FastifyReply } from 'fastify';
-import type { ObjectRef } from '../../manifest/object.ts';
 import { REFRESH_ANNOTATION, toApplicationId, toApplicationKey } from '../argo/application.ts';
-import type { Application } from '../argo/application.ts';
-import { toHealth } from '../health.ts';
+import type { Application, ResourceId } from '../argo/application.ts';
 import type { Backend } from './backend.ts';
 import { GatewayError, GRPC } from './gateway.ts';
 
-/** The controller does not keep the health of single resources; the server adds it where one Application is read. */
+/**
+ * The controller does not keep the health of single resources; the server adds it from the tree where one Application is read,
+ * so it is as old as the tree.
+ */
 export function withHealth(backend: Backend, application: Application): Application {
   const { resources } = application.status;
   if (resources === undefined) return application;
+  const health = new Map(backend.trees.get(application).nodes.map((node) => [toKey(node), node.health]));
   const filled = resources.map((resource) => {
-    const ref: ObjectRef = {
-      group: resource.group ?? '',
-      kind: resource.kind,
-      namespace: resource.namespace ?? '',
-      name: resource.name,
-    };
-    const live = backend.cluster.find(ref);
-    const health = live === undefined ? { status: 'Missing' as const } : toHealth(live);
-    return health === undefined || resource.hook === true ? resource : { ...resource, health };
+    const own = health.get(toKey(resource));
+    return own === undefined ? resource : { ...resource, health: own };
   });
   return { ...application, status: { ...application.status, resources: filled } };
+}
+
+function toKey({ group = '', kind, namespace = '', name }: ResourceId): string {
+  return [group, kind, namespace, name].join('/');
 }
 
 /**

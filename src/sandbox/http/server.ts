@@ -4,7 +4,9 @@ import { toErrorMessage } from '../../lib/errors.ts';
 import { registerAdmin } from './admin.ts';
 import { registerApplications } from './applications.ts';
 import type { Backend } from './backend.ts';
+import { registerDefinitions } from './definitions.ts';
 import { GatewayError, GRPC, sendError } from './gateway.ts';
+import { registerLiveResource } from './live-resource.ts';
 import { registerLogs } from './logs.ts';
 import { registerOperations } from './operations.ts';
 import { registerResourceActions } from './resource-actions.ts';
@@ -60,7 +62,9 @@ export function createServer(backend: Backend): FastifyInstance {
 
   registerServerInfo(app, backend);
   registerApplications(app, backend);
+  registerDefinitions(app, backend);
   registerOperations(app, backend);
+  registerLiveResource(app, backend);
   registerResourceActions(app, backend);
   registerStreams(app, backend);
   registerLogs(app, backend);

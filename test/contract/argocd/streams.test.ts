@@ -1,8 +1,10 @@
 import { expect, it } from 'vitest';
-import { describeBackends, readStream, toDeployment } from './backend.ts';
-import type { Json } from './backend.ts';
+import { describeBackends } from './backend.ts';
+import type { Json } from './http-call.ts';
+import { toConfigMap, toDeployment } from './manifests.ts';
 
 describeBackends('streams', (backend) => {
+  const project = () => backend().settings.project;
   const items = (text: string): Json[] =>
     text
       .split('\n')
@@ -10,30 +12,55 @@ describeBackends('streams', (backend) => {
       .filter((line) => line !== '' && !line.startsWith(':'))
       .map((line) => JSON.parse(line).result);
 
+  /** Reads until enough has been seen. `nudge` is done at the first item, or after a while without one, and again and again. */
+  async function read(
+    path: string,
+    options: { accept?: string; until: (text: string) => boolean; nudge?: (round: number) => Promise<unknown> },
+  ): Promise<{ contentType: string; text: string }> {
+    let text = '';
+    let contentType = '';
+    let rounds = 0;
+    let nudging: Promise<unknown> = Promise.resolve();
+    const nudge = () => {
+      const round = (rounds += 1);
+      nudging = nudging.then(() => options.nudge?.(round));
+    };
+    const timer = setInterval(nudge, backend().patienceMs / 8);
+    try {
+      const headers: Record<string, string> = options.accept === undefined ? {} : { accept: options.accept };
+      for await (const chunk of backend().open(path, headers)) {
+        ({ contentType } = chunk);
+        text += chunk.text;
+        if (text.endsWith('\n') && options.until(text)) break;
+        if (rounds === 0 && text.endsWith('\n')) nudge();
+      }
+    } finally {
+      clearInterval(timer);
+      await nudging;
+    }
+    return { contentType, text };
+  }
+
   it('sends what there is as ADDED, one JSON object a line', async () => {
-    await backend().push({ 'stream/web.json': toDeployment('web') });
+    await backend().push({ 'stream/web.json': toDeployment('stream') });
     const name = await backend().createApplication('stream');
     await backend().get(name, 'refresh=normal');
-    const { contentType, text } = await readStream(backend(), `/api/v1/stream/applications?name=${name}`, {
-      until: (seen) => seen.endsWith('\n'),
-    });
+    const { contentType, text } = await read(`/api/v1/stream/applications?name=${name}`, { until: () => true });
     expect(contentType).toContain('application/json');
     expect(items(text)[0]).toMatchObject({ type: 'ADDED', application: { metadata: { name } } });
-    expect(items(text)[0].application.status.resources[0].health).toEqual({ status: 'Missing' });
+    expect(items(text)[0].application.status.resources[0].health).toMatchObject({ status: 'Missing' });
   });
 
   it('is server-sent events when Accept is exactly that, and tells of every change that follows', async () => {
-    const name = backend().namespaceOf('stream');
-    const { contentType, text } = await readStream(backend(), `/api/v1/stream/applications?name=${name}`, {
+    const name = backend().nameOf('stream');
+    const { contentType, text } = await read(`/api/v1/stream/applications?name=${name}`, {
       accept: 'text/event-stream',
-      whileOpen: async () => {
-        await new Promise((resolve) => setTimeout(resolve, 100));
-        await backend().call('POST', `/api/v1/applications/${name}/sync`, { body: { project: 'default' } });
-      },
-      until: (seen) => seen.includes('"phase":"Succeeded"') && seen.endsWith('\n'),
+      nudge: (round) => (round === 1 ? backend().sync(name) : Promise.resolve()),
+      until: (seen) => seen.includes('"phase":"Succeeded"'),
     });
     expect(contentType).toContain('text/event-stream');
-    expect(text.startsWith('data: {"result":')).toBe(true);
+    const [first] = text.split('\n').filter((line) => line !== '' && !line.startsWith(':'));
+    expect(first).toMatch(/^data: \{"result":/);
     const phases = items(text)
       .filter((item) => item.type === 'MODIFIED')
       .map((item) => item.application.status.operationState?.phase);
@@ -43,51 +70,65 @@ describeBackends('streams', (backend) => {
   });
 
   it('any other Accept gets lines of JSON', async () => {
-    const name = backend().namespaceOf('stream');
-    const { contentType } = await readStream(backend(), `/api/v1/stream/applications?name=${name}`, {
+    const { contentType } = await read(`/api/v1/stream/applications?name=${backend().nameOf('stream')}`, {
       accept: 'text/event-stream, application/json',
-      until: (seen) => seen.endsWith('\n'),
+      until: () => true,
     });
     expect(contentType).toContain('application/json');
   });
 
   it('cuts items down to the fields under result', async () => {
-    const name = backend().namespaceOf('stream');
-    const { text } = await readStream(
-      backend(),
-      `/api/v1/stream/applications?name=${name}&fields=result.type,result.application.metadata.name`,
-      { until: (seen) => seen.endsWith('\n') },
-    );
+    const name = backend().nameOf('stream');
+    const fields = 'fields=result.type,result.application.metadata.name';
+    const { text } = await read(`/api/v1/stream/applications?name=${name}&${fields}`, { until: () => true });
     expect(items(text)[0]).toEqual({ type: 'ADDED', application: { metadata: { name } } });
   });
 
+  it('leaves out what nobody asked for: other Applications, and items that look like the last', async () => {
+    const name = backend().nameOf('stream');
+    await backend().push({ 'other/map.json': toConfigMap('stream-other', 'one') });
+    const other = await backend().createApplication('other');
+    const fields = 'fields=result.type,result.application.metadata.name';
+    const { text } = await read(`/api/v1/stream/applications?name=${name}&${fields}`, {
+      nudge: async (round) => {
+        if (round > 1) return;
+        await backend().get(other, 'refresh=normal');
+        await backend().get(name, 'refresh=normal');
+        await backend().deleteApplication(name);
+      },
+      until: (seen) => seen.includes('DELETED'),
+    });
+    expect(items(text).map((item) => [item.type, item.application.metadata.name])).toEqual([
+      ['ADDED', name],
+      ['MODIFIED', name],
+      ['DELETED', name],
+    ]);
+  });
+
   it('the stream of a tree is silent until something changes', async () => {
-    const name = backend().namespaceOf('stream');
+    await backend().push({ 'tree/web.json': toDeployment('tree') });
+    const name = await backend().createApplication('tree', { automated: {} });
     await backend().until(
       name,
       'Healthy',
-      ({ status }) => status.health.status === 'Healthy' && status.resources?.[0]?.health?.status === 'Healthy',
+      ({ status }) => status.health.status === 'Healthy' && status.operationState?.phase === 'Succeeded',
     );
-    const { text } = await readStream(backend(), `/api/v1/stream/applications/${name}/resource-tree?project=default`, {
-      whileOpen: async () => {
-        await backend().push({ 'stream/web.json': toDeployment('web', { variant: 'b' }) });
+    const countSets = (tree: Json): number => tree.nodes.filter((node: Json) => node.kind === 'ReplicaSet').length;
+    const { text } = await read(`/api/v1/stream/applications/${name}/resource-tree?project=${project()}`, {
+      nudge: async (round) => {
+        await backend().push({ 'tree/web.json': toDeployment('tree', { variant: `round-${round}` }) });
         await backend().get(name, 'refresh=normal');
-        await backend().call('POST', `/api/v1/applications/${name}/sync`, { body: { project: 'default' } });
       },
-      until: (seen) =>
-        seen.endsWith('\n') &&
-        items(seen).some((tree) => tree.nodes.filter((node: Json) => node.kind === 'ReplicaSet').length === 2),
+      until: (seen) => items(seen).some((tree) => countSets(tree) >= 2),
     });
     expect(items(text).every((tree) => Array.isArray(tree.nodes))).toBe(true);
   });
 
   it('an error before the first item is an ordinary error', async () => {
-    const answer = await backend().call('GET', '/api/v1/stream/applications', { token: null });
+    const answer = await backend().call('GET', '/api/v1/stream/applications', { token: 'not-a-jwt' });
     expect([answer.status, answer.json.code]).toEqual([401, 16]);
-    const tree = await backend().call(
-      'GET',
-      '/api/v1/stream/applications/tiphys-nothing/resource-tree?project=default',
-    );
+    const path = `/api/v1/stream/applications/tiphys-nothing/resource-tree?project=${project()}`;
+    const tree = await backend().call('GET', path);
     expect([tree.status, tree.json.code]).toEqual([404, 5]);
   });
 });
