@@ -3,6 +3,7 @@ import { toAbortError } from '../lib/clock.ts';
 import { toErrorMessage } from '../lib/errors.ts';
 import { type CommitSha, isCommitSha } from '../lib/ids.ts';
 import type { Logger } from '../lib/logger.ts';
+import { readAnalyses } from './analysis-runs.ts';
 import type { ApplicationRef } from './application.ts';
 import { readChildren } from './children.ts';
 import { isArgoError } from './error.ts';
@@ -105,6 +106,11 @@ function createReader(
     if (what === 'tree') return { tree: await argo.resourceTree(ref, { signal }) };
     if (what === 'managed') return { managed: await argo.managedResources(ref, { signal }) };
     if (what === 'windows') return { windows: await argo.syncWindows(ref, { signal }) };
+    if (what === 'analyses') {
+      const { pushedAtMs } = input;
+      const analyses = await readAnalyses(argo, ref, facts.tree ?? { nodes: [] }, { pushedAtMs, signal });
+      return { analyses };
+    }
     const parent = facts.reading.state === 'read' ? facts.reading.application : undefined;
     return { children: parent === undefined ? [] : await readChildren(argo, parent, signal) };
   };

@@ -89,7 +89,7 @@ function measure(world: World, run: LiveObject, metric: unknown, result: MetricR
     return result;
   }
   note(world, toKey(run, result));
-  const script = run.metadata.annotations?.[ANALYSIS_ANNOTATION] ?? 'successful';
+  const script = world.measurements() ?? run.metadata.annotations?.[ANALYSIS_ANNOTATION] ?? 'successful';
   const { phase, value, message } = takeMeasurement(script, metric, result.count + result.error);
   const stamp = world.timeline.stamp();
   const taken = {

@@ -2,7 +2,7 @@ import { toObjectRef } from '../../manifest/object.ts';
 import type { LiveObject } from '../cluster/live-object.ts';
 import { isRecord, listAt, recordAt, textAt, valueAt } from '../json.ts';
 import { isEnded } from './analysis-run.ts';
-import { ANALYSIS_ANNOTATION, toBehaviour } from './behaviour.ts';
+import { ANALYSIS_ANNOTATION, toMeasurements } from './behaviour.ts';
 import { toPodSpec } from './pod-spec.ts';
 import { toRevision } from './replica-sets.ts';
 import { findTemplate } from './rollout-spec.ts';
@@ -20,6 +20,13 @@ const WORDS: Readonly<Record<RunPlace, string>> = {
 
 /** The analysis wanted at a place now; `keep` leaves its run as it is, undefined ends it. */
 export type WantedAnalysis = { analysis: unknown; suffix: string } | 'keep' | undefined;
+
+const TYPES: Readonly<Record<RunPlace, string>> = {
+  step: 'Step',
+  background: 'Background',
+  pre: 'PrePromotion',
+  post: 'PostPromotion',
+};
 
 /**
  * Starts, follows and ends the analyses of this look, and marks what follows from them: a pause for one that says neither
@@ -64,7 +71,7 @@ function follow(
   const run = findRun(turn, place);
   // Kept while its pause lasts: whoever resumes has it measured anew.
   if (hasPause(turn, 'InconclusiveAnalysisRun') && place !== 'step') return run;
-  if (run === undefined || needsNew(turn, run)) return start(turn, want);
+  if (run === undefined || needsNew(turn, run)) return start(turn, want, TYPES[place]);
   const phase = textAt(run, 'status', 'phase');
   if (phase === 'Inconclusive') turn.marks.pauses.push('InconclusiveAnalysisRun');
   if (phase === 'Failed' || phase === 'Error') {
@@ -82,7 +89,11 @@ function needsNew(turn: RolloutTurn, run: LiveObject): boolean {
   return state.abortedAt !== undefined;
 }
 
-function start(turn: RolloutTurn, { analysis, suffix }: { analysis: unknown; suffix: string }): LiveObject | undefined {
+function start(
+  turn: RolloutTurn,
+  { analysis, suffix }: { analysis: unknown; suffix: string },
+  type: string,
+): LiveObject | undefined {
   const { world, rollout, state, newSet } = turn;
   const templates = listAt(analysis, 'templates').map((entry) => findTemplate(world, rollout, entry));
   const base = `${rollout.metadata.name}-${state.currentPodHash}-${toRevision(newSet)}${suffix}`;
@@ -96,6 +107,7 @@ function start(turn: RolloutTurn, { analysis, suffix }: { analysis: unknown; suf
       metadata: {
         name,
         namespace: rollout.metadata.namespace ?? '',
+        labels: { 'rollouts-pod-template-hash': state.currentPodHash, 'rollout-type': type },
         annotations: {
           'rollout.argoproj.io/revision': String(toRevision(newSet)),
           [ANALYSIS_ANNOTATION]: toScript(newSet),
@@ -112,14 +124,9 @@ function start(turn: RolloutTurn, { analysis, suffix }: { analysis: unknown; suf
   );
 }
 
-/** What its pods do is what the measurements see, unless the template says otherwise. */
 function toScript(newSet: LiveObject): string {
-  const spec = toPodSpec(valueAt(newSet, 'spec', 'template'));
-  const given = spec.annotations[ANALYSIS_ANNOTATION];
-  if (given !== undefined) return given;
-  return spec.containers.every((container) => ['healthy', 'slow'].includes(toBehaviour(container, spec.annotations)))
-    ? 'successful'
-    : 'failed';
+  const { containers, annotations } = toPodSpec(valueAt(newSet, 'spec', 'template'));
+  return toMeasurements(containers, annotations);
 }
 
 function toRunStatus(run: LiveObject): RunStatus {

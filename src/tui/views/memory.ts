@@ -123,6 +123,8 @@ function toOutcome({ outcome }: HistoryView['items'][number]): { glyph: string; 
       return { glyph: 'x', tone: 'bad' };
     case 'rolled_back':
       return { glyph: 'r', tone: 'bad' };
+    case 'inconclusive':
+      return { glyph: '?', tone: 'warn' };
     case 'superseded':
     case 'cancelled':
       return { glyph: '-', tone: 'dim' };
