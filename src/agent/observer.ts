@@ -158,6 +158,7 @@ function isFinal(outcome: Outcome): boolean {
       return outcome.reason !== 'unknown';
     case 'blocked':
     case 'promotion':
+    case 'inconclusive':
     case 'unreachable':
       return false;
   }
@@ -226,7 +227,17 @@ function toVerdictEvent(application: string, commit: string, outcome: Outcome): 
 }
 
 // Worst first: one Application that failed decides for all of them.
-const SEVERITY = ['failed', 'unreachable', 'lost', 'blocked', 'promotion', 'superseded', 'live', 'live_noop'] as const;
+const SEVERITY = [
+  'failed',
+  'unreachable',
+  'lost',
+  'blocked',
+  'inconclusive',
+  'promotion',
+  'superseded',
+  'live',
+  'live_noop',
+] as const;
 
 function toObserved(outcomes: readonly { application: string; outcome: Outcome }[]): Observed {
   const worst = [...outcomes].sort((a, b) => SEVERITY.indexOf(a.outcome.kind) - SEVERITY.indexOf(b.outcome.kind))[0];
@@ -237,9 +248,17 @@ function toObserved(outcomes: readonly { application: string; outcome: Outcome }
   const isLive = outcome.kind === 'live' || outcome.kind === 'live_noop';
   return {
     kind: outcome.kind,
-    reason: outcome.kind === 'failed' ? outcome.reason : '',
+    reason: outcome.kind === 'failed' ? outcome.reason : outcome.kind === 'inconclusive' ? outcome.state : '',
     application,
     sentence: isLive ? outcomes.map((one) => one.outcome.sentence).join(' ') : outcome.sentence,
-    ...(outcome.kind === 'promotion' ? { rollout: outcome.rollout, pause: outcome.pause } : {}),
+    ...(outcome.kind === 'inconclusive' ? { rollout: outcome.rollout } : {}),
+    ...(outcome.kind === 'promotion'
+      ? {
+          rollout: outcome.rollout,
+          pause: outcome.pause,
+          pauseSince: outcome.since,
+          ...(outcome.stepIndex === undefined ? {} : { stepIndex: outcome.stepIndex }),
+        }
+      : {}),
   };
 }

@@ -1,22 +1,23 @@
-import type { ApplicationSnapshot } from '../argocd/snapshot.ts';
-import { toIsoTime } from '../lib/clock.ts';
-import { sha256Hex } from '../lib/ids.ts';
 import { assertNever, AppError } from '../lib/errors.ts';
-import type { FailureFingerprint } from '../memory/facts.ts';
-import { evaluatePolicy } from '../policy/evaluate.ts';
-import { bookEffect, settleEffect } from '../ticket/effect-store.ts';
-import { listObservations } from '../ticket/observation-store.ts';
 import type { StoredPlan } from '../ticket/plan.ts';
-import { askPerson } from './ask-person.ts';
 import { recordOutcomes } from './deploys.ts';
 import type { AgentDeps, RunContext } from './deps.ts';
+import { end, toPushed } from './ending.ts';
 import { getPlan } from './executor.ts';
-import { toEnvironment } from './facts.ts';
-import { readFailure, toVerdictFailure } from './read-failure.ts';
+import {
+  askInconclusive,
+  askWatching,
+  decidePromotion,
+  isAnswer,
+  onInconclusiveAnswer,
+  promote,
+  refusePromotion,
+  watchOn,
+} from './promotion.ts';
+import { actOnRollout } from './rollout-action.ts';
 import { beginSoaks } from './soak.ts';
-import type { AgentStateValue, AgentUpdate, Failure, FinalStatus, Observed } from './state.ts';
-import { findTakeBack } from './take-back.ts';
-import { requestHold } from './validator.ts';
+import type { AgentStateValue, AgentUpdate, Observed } from './state.ts';
+import { takeBack } from './start-revert.ts';
 
 /** Draws the consequence of what was observed: done, take it back, ask, or go on watching. Writes the outcome to memory. */
 export async function runResolver(deps: AgentDeps, state: AgentStateValue, context: RunContext): Promise<AgentUpdate> {
@@ -25,7 +26,7 @@ export async function runResolver(deps: AgentDeps, state: AgentStateValue, conte
   if (decided !== undefined) return decided;
   const observed = state.observed;
   if (observed === null) throw new AppError('internal', 'nothing was observed that could be resolved');
-  if (state.purpose === 'revert') return await resolveRevert(deps, state, plan, observed);
+  if (state.purpose === 'revert') return await resolveRevert(deps, state, context, plan, observed);
   switch (observed.kind) {
     case 'live':
     case 'live_noop':
@@ -42,9 +43,11 @@ export async function runResolver(deps: AgentDeps, state: AgentStateValue, conte
       await recordOutcomes(deps, { plan, pushed: toPushed(state), outcome: 'cancelled', verdict: 'lost' });
       return end(state, 'failed', 'lost', observed.sentence);
     case 'blocked':
-      return await ask(deps, state, context, observed);
+      return await askWatching(deps, state, context, observed);
     case 'promotion':
       return await decidePromotion(deps, state, context, plan, observed);
+    case 'inconclusive':
+      return await askInconclusive(deps, state, context, observed);
     default:
       return assertNever(observed.kind, 'observation');
   }
@@ -59,86 +62,6 @@ async function goOn(state: AgentStateValue, context: RunContext): Promise<AgentU
   return { earlier, preparations, isPreparation: false, pushed: null, observed: null, decision: null, plannerRuns: 0 };
 }
 
-/** A rollout stands still at a step without end: policy, or a person, says whether it moves on. */
-async function decidePromotion(
-  deps: AgentDeps,
-  state: AgentStateValue,
-  context: RunContext,
-  plan: StoredPlan,
-  observed: Observed,
-): Promise<AgentUpdate> {
-  const { draft, review } = plan;
-  if (draft === null || review === null) throw new AppError('internal', 'a push without a reviewed plan');
-  const decision = evaluatePolicy({
-    ...deps.policy,
-    risk: review.risk,
-    changes: draft.changes,
-    environment: toEnvironment(draft.changes.flatMap((change) => change.after ?? change.before ?? [])),
-    findings: [],
-    at: deps.clock.now(),
-    purpose: 'promotion',
-  });
-  // Numbers that came out neither good nor bad are for a person to read, whatever the policy.
-  const isOpen = observed.pause === 'InconclusiveAnalysisRun';
-  if (decision.decision === 'allow' && !isOpen) return await promote(deps, state, context, observed);
-  return { hold: await requestHold(deps, context, { plan, review, kind: 'promotion', sentence: observed.sentence }) };
-}
-
-/** Moves the paused rollout on, and goes back to watching. */
-async function promote(
-  deps: AgentDeps,
-  state: AgentStateValue,
-  context: RunContext,
-  observed: Observed,
-): Promise<AgentUpdate> {
-  await actOnRollout(deps, state, context, observed, 'resume');
-  return { observed: null, decision: null };
-}
-
-/** Stops the rollout, which brings all traffic back to the old version, and takes the change back in git. */
-async function abort(
-  deps: AgentDeps,
-  state: AgentStateValue,
-  context: RunContext,
-  plan: StoredPlan,
-  observed: Observed,
-): Promise<AgentUpdate> {
-  await actOnRollout(deps, state, context, observed, 'abort');
-  const sentence = `${observed.sentence} Promotion was not granted, so the rollout was aborted.`;
-  return await takeBack(deps, state, context, plan, { ...observed, kind: 'failed', reason: 'analysis', sentence });
-}
-
-/** A rollout action is an effect: booked before and after, and known again by rollout, commit and step. */
-async function actOnRollout(
-  deps: AgentDeps,
-  state: AgentStateValue,
-  context: RunContext,
-  observed: Observed,
-  action: 'resume' | 'abort',
-): Promise<void> {
-  const rollout = observed.rollout;
-  if (rollout === undefined) throw new AppError('internal', 'a promotion without a rollout');
-  const observations = await listObservations(deps.db.knex, state.ticketId, toPushed(state).head);
-  const snapshot = observations.find((one) => one.application === observed.application)?.snapshot;
-  const { application } = snapshot as ApplicationSnapshot;
-  const at = () => toIsoTime(deps.clock.now());
-  await context.fence();
-  const { effect } = await bookEffect(deps.db.knex, {
-    id: deps.ids.next('effect'),
-    ticketId: state.ticketId,
-    kind: 'rollout_action',
-    naturalKey: `${observed.application}@${toPushed(state).head}/${action}/${sha256Hex(observed.sentence).slice(0, 16)}`,
-    intent: { rollout, action },
-    at: at(),
-  });
-  await deps.argo.runResourceAction(application, { ...rollout, version: 'v1alpha1' }, action, {
-    signal: context.signal,
-  });
-  await settleEffect(deps.db.knex, effect.id, { state: 'done', outcome: { action }, at: at() });
-  const text = `${action} of ${rollout.kind} ${rollout.name} was sent`;
-  await context.emit('resolver', [{ type: 'note', data: { node: 'resolver', text } }]);
-}
-
 /** A change that was applied and does not work is taken back. What never arrived, or cannot be judged, is a person's matter. */
 async function onFailed(
   deps: AgentDeps,
@@ -147,39 +70,17 @@ async function onFailed(
   plan: StoredPlan,
   observed: Observed,
 ): Promise<AgentUpdate> {
-  if (observed.reason === 'unknown') return await ask(deps, state, context, observed);
+  if (observed.reason === 'unknown') return await askWatching(deps, state, context, observed);
   if (observed.reason !== 'not_seen') return await takeBack(deps, state, context, plan, observed);
   await recordOutcomes(deps, { plan, pushed: toPushed(state), outcome: 'cancelled', verdict: 'not_seen' });
   const sentence = `${observed.sentence} The commit is on the branch, nothing was applied, and nothing was taken back.`;
   return end(state, 'failed', 'not_seen', sentence);
 }
 
-function toPushed(state: AgentStateValue) {
-  if (state.pushed === null) throw new AppError('internal', 'an observation without a push');
-  return state.pushed;
-}
-
-function end(state: AgentStateValue, status: FinalStatus, code: string, sentence: string): AgentUpdate {
-  return {
-    ending: {
-      status,
-      code,
-      sentence,
-      commits: [...state.earlier, ...(state.pushed?.commits ?? [])],
-      reverted: state.reverted !== null,
-      revertCommits: state.reverted?.commits ?? [],
-    },
-  };
-}
-
 /** How a ticket ends whose revert nobody granted: denied, forgotten and overtaken are told apart. */
 const UNDECIDED = { denied: 'revert_denied', expired: 'approval_expired', superseded: 'superseded' } as const;
 
-const KEEP_WATCHING = 'keep watching';
-const TAKE_BACK = 'take it back';
-const LEAVE = 'leave it as it is';
-
-/** What a person decided about a change that is already out. Undefined where nothing was asked. */
+/** What a person decided about a change that is already out. Undefined where nothing was asked, or a revert was granted. */
 async function onDecision(
   deps: AgentDeps,
   state: AgentStateValue,
@@ -188,21 +89,24 @@ async function onDecision(
 ): Promise<AgentUpdate | undefined> {
   const { decision, observed } = state;
   if (decision === null || observed === null) return undefined;
+  // Once the change is being taken back, what is decided is decided about that.
+  const isPromotion = observed.kind === 'promotion' && state.purpose === 'change';
   switch (decision.kind) {
     case 'answered': {
       const answer = decision.answer.trim().toLowerCase();
-      if (answer === TAKE_BACK) return await takeBack(deps, state, context, plan, observed);
-      if (answer === LEAVE) return end(state, 'failed', 'left', `${observed.sentence} It was left as it is.`);
+      if (observed.kind === 'inconclusive')
+        return await onInconclusiveAnswer(deps, state, context, { plan, observed, answer });
+      if (isAnswer(answer, 'take_back')) return await takeBack(deps, state, context, plan, observed);
+      if (isAnswer(answer, 'leave')) return end(state, 'failed', 'left', `${observed.sentence} It was left as it is.`);
       // Asked again at once it would be the same answer.
-      await deps.clock.sleep(deps.settings.budgets.refreshEveryMs, context.signal);
-      return { observed: null, decision: null };
+      return await watchOn(deps, context, deps.settings.budgets.refreshEveryMs);
     }
     case 'granted':
-      return observed.kind === 'promotion' ? await promote(deps, state, context, observed) : undefined;
+      return isPromotion ? await promote(deps, state, context, observed) : undefined;
     case 'denied':
     case 'expired':
     case 'superseded':
-      if (observed.kind === 'promotion') return await abort(deps, state, context, plan, observed);
+      if (isPromotion) return await refusePromotion(deps, state, context, plan, observed);
       return end(
         state,
         'failed',
@@ -212,110 +116,26 @@ async function onDecision(
   }
 }
 
-async function ask(
-  deps: AgentDeps,
-  state: AgentStateValue,
-  context: RunContext,
-  observed: Observed,
-): Promise<AgentUpdate> {
-  const question = `${observed.sentence} What should happen?`;
-  const options = [KEEP_WATCHING, TAKE_BACK, LEAVE];
-  const asking = { question, options, field: 'watching', returnTo: 'observing' as const };
-  return { hold: await askPerson(deps, state, context, { ...asking, node: 'resolver' }) };
-}
-
-/** Reads why it failed, remembers it, and starts the revert, with a person's leave where policy wants it. */
-async function takeBack(
-  deps: AgentDeps,
-  state: AgentStateValue,
-  context: RunContext,
-  plan: StoredPlan,
-  observed: Observed,
-): Promise<AgentUpdate> {
-  const failure = await toObservedFailure(deps, state, context, plan, observed);
-  const isTakeBack = findTakeBack(plan) !== undefined;
-  const fingerprint: FailureFingerprint = { class: failure.failureClass, signature: failure.signature };
-  await recordOutcomes(deps, {
-    plan,
-    pushed: toPushed(state),
-    outcome: 'failed',
-    verdict: observed.reason === '' ? observed.kind : observed.reason,
-    fingerprint,
-  });
-  // A revert is never reverted.
-  if (isTakeBack)
-    return { failure, ...end(state, 'failed', 'revert_unhealthy', `${failure.sentence} A person has to look.`) };
-  const { draft, review } = plan;
-  if (draft === null || review === null) throw new AppError('internal', 'a push without a reviewed plan');
-  const decision = evaluatePolicy({
-    ...deps.policy,
-    risk: review.risk,
-    changes: draft.changes,
-    environment: toEnvironment(draft.changes.flatMap((change) => change.after ?? change.before ?? [])),
-    findings: [],
-    at: deps.clock.now(),
-    purpose: 'revert',
-  });
-  const next: AgentUpdate = { failure, purpose: 'revert', decision: null };
-  if (decision.decision === 'deny') {
-    return {
-      failure,
-      ...end(
-        state,
-        'failed',
-        'revert_forbidden',
-        `${failure.sentence} Policy forbids taking it back: ${decision.reasons.join(' ')}`,
-      ),
-    };
-  }
-  if (decision.decision === 'require_approval') {
-    const hold = await requestHold(deps, context, { plan, review, kind: 'revert', sentence: failure.sentence });
-    return { ...next, hold };
-  }
-  const text = `taking the change back: ${failure.sentence}`;
-  await context.emit('resolver', [{ type: 'note', data: { node: 'resolver', text } }]);
-  return next;
-}
-
-async function toObservedFailure(
-  deps: AgentDeps,
-  state: AgentStateValue,
-  context: RunContext,
-  plan: StoredPlan,
-  observed: Observed,
-): Promise<Failure> {
-  const observations = await listObservations(deps.db.knex, state.ticketId, toPushed(state).head);
-  const observation = observations.find((one) => one.application === observed.application);
-  const verdict = toVerdictFailure(observed.reason === '' ? observed.kind : observed.reason, observed.sentence);
-  if (observation === undefined) return verdict;
-  const read = await readFailure(
-    deps,
-    {
-      application: (observation.snapshot as ApplicationSnapshot).application,
-      name: observed.application,
-      changed: (plan.draft?.changes ?? []).map((change) => change.ref),
-      verdict,
-    },
-    context.signal,
-  );
-  await context.emit('resolver', [read.event]);
-  return read.failure;
-}
 async function resolveRevert(
   deps: AgentDeps,
   state: AgentStateValue,
+  context: RunContext,
   plan: StoredPlan,
   observed: Observed,
 ): Promise<AgentUpdate> {
   const reverted = state.reverted;
   // Approved, or allowed, but not pushed yet.
   if (reverted === null) return {};
+  // The way back was promoted already, so it has steps of its own. It was tried before, and waits for nobody.
+  if (observed.kind === 'promotion' && (await actOnRollout(deps, state, context, observed, 'finish')))
+    return { observed: null, decision: null };
   const why = state.failure?.sentence ?? 'The change did not work.';
-  const isBack = observed.kind === 'live' || observed.kind === 'live_noop';
+  const isUnmeasured = observed.kind === 'inconclusive' && observed.reason === 'promoted';
+  const isBack = observed.kind === 'live' || observed.kind === 'live_noop' || isUnmeasured;
   await recordOutcomes(deps, {
     plan,
     pushed: reverted,
-    outcome: isBack ? 'healthy' : observed.kind === 'failed' ? 'failed' : 'cancelled',
+    outcome: isUnmeasured ? 'inconclusive' : isBack ? 'healthy' : observed.kind === 'failed' ? 'failed' : 'cancelled',
     verdict: observed.kind,
   });
   if (isBack)

@@ -24,15 +24,17 @@ export interface Pushed {
 
 /** What watching concluded, over all Applications: the worst of their outcomes. */
 export interface Observed {
-  kind: 'live' | 'live_noop' | 'promotion' | 'blocked' | 'superseded' | 'lost' | 'failed';
-  /** The class within `failed`, such as `degraded`. */
+  kind: 'live' | 'live_noop' | 'promotion' | 'inconclusive' | 'blocked' | 'superseded' | 'lost' | 'failed';
+  /** The class within `failed`, such as `degraded`; what became of the rollout, within `inconclusive`. */
   reason: string;
   application: string;
   sentence: string;
-  /** The paused rollout, where it waits to be moved on. */
+  /** The rollout that waits for somebody to decide. */
   rollout?: ObjectRef;
-  /** Argo Rollouts' word for why it is paused. */
+  /** Argo Rollouts' word for why it is paused, when the pause began, and at which step: the pause that was decided about. */
   pause?: string;
+  pauseSince?: string;
+  stepIndex?: number;
 }
 
 /** Why the change did not work, as the resolver read it. */

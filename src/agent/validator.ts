@@ -99,7 +99,7 @@ export async function reviewDraft(
   });
   const touched = draft.changes.flatMap((change) => change.after ?? change.before ?? []);
   const environment = toEnvironment(touched);
-  const risk = assessRisk({ changes: draft.changes, findings, environment });
+  const risk = assessRisk({ changes: draft.changes, findings, environment, rendered: rendered.objects });
   const { advice } = plan.intent;
   const takeBack = findTakeBack(plan);
   const { policy } = deps;

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { DEPLOY_OUTCOMES } from '../memory/facts.ts';
 
 // The wire of the deploy memory. As with tickets: requests are strict, answers are parsed before they leave.
 
@@ -176,7 +177,7 @@ const deploySchema = scopeSchema.extend({
   concurrent: z.array(z.object({ id: z.string(), service: z.string(), environment: z.string() })),
   outcome: z
     .object({
-      outcome: z.enum(['healthy', 'failed', 'rolled_back', 'superseded', 'cancelled']),
+      outcome: z.enum(DEPLOY_OUTCOMES),
       at: z.string(),
       verdict: z.string().nullable(),
       fingerprint: fingerprintSchema.nullable(),

@@ -53,6 +53,7 @@ const FACT_WORDS: Record<FactName, string> = {
   managed: 'managed resources',
   windows: 'sync windows',
   children: 'child applications',
+  analyses: 'analyses of its rollout',
 };
 
 export function conclude(outcome: Outcome): Step {

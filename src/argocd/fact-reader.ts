@@ -3,6 +3,7 @@ import { toErrorMessage } from '../lib/errors.ts';
 import { type CommitSha, isCommitSha } from '../lib/ids.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { ApplicationRef } from './application.ts';
+import { readAnalyses } from './analysis-runs.ts';
 import { readChildren } from './children.ts';
 import { isArgoError } from './error.ts';
 import type { Ancestry, ObservationFacts } from './facts.ts';
@@ -28,7 +29,7 @@ export interface FactReader {
 
 export function createReader(
   { argo, clock, logger, isAncestor }: ReaderDeps,
-  input: { commit: CommitSha; snapshot: ApplicationSnapshot },
+  input: { commit: CommitSha; snapshot: ApplicationSnapshot; pushedAtMs: number },
   ref: ApplicationRef,
   signal: AbortSignal,
 ): FactReader {
@@ -52,6 +53,10 @@ export function createReader(
     if (what === 'tree') return { tree: await argo.resourceTree(ref, { signal }) };
     if (what === 'managed') return { managed: await argo.managedResources(ref, { signal }) };
     if (what === 'windows') return { windows: await argo.syncWindows(ref, { signal }) };
+    if (what === 'analyses') {
+      const { pushedAtMs } = input;
+      return { analyses: await readAnalyses(argo, ref, facts.tree ?? { nodes: [] }, { pushedAtMs, signal }) };
+    }
     const parent = facts.reading.state === 'read' ? facts.reading.application : undefined;
     return { children: parent === undefined ? [] : await readChildren(argo, parent, signal) };
   };

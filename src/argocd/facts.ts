@@ -1,3 +1,4 @@
+import type { AnalysisReport } from './analysis-runs.ts';
 import type { Application, ManagedResource, ResourceTree, SyncWindows } from './schema.ts';
 import type { FactName } from './observation.ts';
 import type { ArgoErrorReason } from './error.ts';
@@ -15,6 +16,8 @@ export interface ObservationFacts {
   windows?: SyncWindows;
   /** Applications below this one. */
   children?: Application[];
+  /** Analyses of Rollouts that began after the push, newest first. */
+  analyses?: AnalysisReport[];
   /** Facts that were asked for and could not be read, with the reason. */
   unreadable: Partial<Record<FactName, string>>;
   /** Place in history of each revision the application names; a revision git could not place is absent. */

@@ -123,7 +123,7 @@ export type ObservationAction =
   /** More must be read before anything can be said. */
   | { type: 'read'; what: FactName };
 
-export type FactName = 'tree' | 'managed' | 'windows' | 'children';
+export type FactName = 'tree' | 'managed' | 'windows' | 'children' | 'analyses';
 
 /** What to do next. `recheckMs` is the longest time until the next look. */
 export type Decision =

@@ -37,6 +37,17 @@ export type Outcome = Said &
         pause: string;
         stepIndex?: number;
         stepCount?: number;
+        /** When it began, as the rollout says: with reason and step it tells this pause from the next. */
+        since: string;
+      }
+    | {
+        /**
+         * Its analysis could not tell whether the new version is good: nothing but errors, or nothing at all, was measured. Says
+         * nothing about the version. `aborted`: the old one serves; `promoted`: the new one does.
+         */
+        kind: 'inconclusive';
+        rollout: ObjectRef;
+        state: 'aborted' | 'promoted';
       }
     | { kind: 'blocked'; by: 'sync_window' | 'manual_sync' | 'auto_sync_declined' | 'denied' | 'operation' }
     /** A later commit decides what runs now, and it no longer does what ours asked for. */

@@ -14,7 +14,8 @@ import {
 } from './context.ts';
 import { type HealthItem, isApplication, listHealthItems } from './health-items.ts';
 import { isRollout, toProgressDeadlineSeconds } from './live-state.ts';
-import { judgePause } from './promotion.ts';
+import { judgeBlindAbort } from './inconclusive.ts';
+import { judgePause, needsAnalyses } from './promotion.ts';
 import { judgePods } from './verdict-pods.ts';
 
 /** Every resource is healthy or accepted as it is, with the reason for each of the latter. */
@@ -92,6 +93,11 @@ function rateDegraded(context: Context, item: HealthItem, revision: CommitSha): 
   const final = FINAL.some(({ kind, pattern }) => kind === item.ref.kind && pattern.test(item.message));
   const lasting = nowMs - since(`degraded:${item.key}`) >= budgets.confirmMs;
   if (!final && !lasting) return { kind: 'pending', item };
+  if (final && isRollout(item.ref)) {
+    if (needsAnalyses(context)) return { kind: 'step', step: read(context, 'analyses', 'health') };
+    const blind = judgeBlindAbort(context, item);
+    if (blind !== undefined) return { kind: 'step', step: blind };
+  }
   return {
     kind: 'step',
     step: fail(context, revision, {

@@ -3,6 +3,8 @@ import { toRefLabel } from '../manifest/object.ts';
 import { isSameObject, toResourceRef } from './application.ts';
 import { conclude, type Context, evidence, fail, read, short, type Step, toList, toSeconds, wait } from './context.ts';
 import { listUnpromoted, toProgressDeadlineSeconds } from './live-state.ts';
+import { judgeSilentPromotion } from './inconclusive.ts';
+import { needsAnalyses } from './promotion.ts';
 import { toRevisionAt } from './source.ts';
 import { listAllPods } from './tree.ts';
 
@@ -66,7 +68,15 @@ function verify(context: Context, good: Good): Step {
     });
   doubts.push(...missing.map((image) => `${image} is not among the images that run`));
   if (doubts.length > 0) return judgeDoubts(context, good, doubts);
-  const caveats = skipped ? [...good.caveats, 'the managed resources could not be read to verify them'] : good.caveats;
+  if (needsAnalyses(context)) return read(context, 'analyses', 'verify');
+  const silent = judgeSilentPromotion(context);
+  if (silent !== undefined) return silent;
+  const unread = facts.unreadable.analyses !== undefined;
+  const caveats = [
+    ...good.caveats,
+    ...(skipped ? ['the managed resources could not be read to verify them'] : []),
+    ...(unread ? ['the analyses of its rollout could not be read'] : []),
+  ];
   return toLive(context, good, caveats);
 }
 

@@ -16,6 +16,7 @@ const timing = {
   count: count.optional(),
   failureLimit: limit.optional(),
   inconclusiveLimit: limit.optional(),
+  consecutiveErrorLimit: limit.optional(),
   initialDelay: duration.optional(),
 };
 
@@ -47,6 +48,7 @@ export interface Metric {
   count: number;
   failureLimit: number;
   inconclusiveLimit: number;
+  consecutiveErrorLimit: number;
   initialDelay: string;
 }
 
@@ -115,12 +117,16 @@ const DEFAULT_METRICS: readonly z.infer<typeof metricSchema>[] = [
   },
 ];
 
+// Errors are repeated every ten seconds. Five minutes without Prometheus are no reason to give an update up.
+const DEFAULT_ERRORS = 30;
+
 type Timing = { [Key in keyof typeof timing]?: z.infer<(typeof timing)[Key]> };
 
 function fillIn(metric: z.infer<typeof metricSchema>, common: Timing): Metric {
   const interval = metric.interval ?? common.interval ?? '1m';
   const taken = metric.count ?? common.count ?? 3;
   const inconclusiveLimit = metric.inconclusiveLimit ?? common.inconclusiveLimit ?? 0;
+  const consecutiveErrorLimit = metric.consecutiveErrorLimit ?? common.consecutiveErrorLimit ?? DEFAULT_ERRORS;
   const failureLimit = metric.failureLimit ?? common.failureLimit ?? Math.max(0, Math.min(1, taken - 1));
   const { name, query, when, min, max } = metric;
   return {
@@ -133,6 +139,7 @@ function fillIn(metric: z.infer<typeof metricSchema>, common: Timing): Metric {
     count: taken,
     failureLimit,
     inconclusiveLimit,
+    consecutiveErrorLimit,
     // A rate needs two scrapes of the new pods, so the first measurement is not taken at once.
     initialDelay: metric.initialDelay ?? common.initialDelay ?? interval,
   };

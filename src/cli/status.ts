@@ -13,6 +13,13 @@ import { renderTickets } from './ticket-render.ts';
 
 const WAITING = 'pending_plan_approval,pending_approval,pending_input,paused';
 const SHOWN = 20;
+// What says nothing about the change stays pale.
+const PAINTS: Readonly<Record<string, 'green' | 'cyan' | 'red'>> = {
+  healthy: 'green',
+  'under way': 'cyan',
+  failed: 'red',
+  rolled_back: 'red',
+};
 
 /** The server, what it depends on, and what waits for a person. */
 export async function showStatus(terminal: Terminal, options: ConnectionOptions): Promise<void> {
@@ -81,9 +88,9 @@ export async function showService(terminal: Terminal, service: string, options: 
     terminal.out(style.bold(toCell(`${service} in ${place.environment} (namespace ${place.namespace})`)));
     if (last !== undefined) {
       const how = last.outcome?.outcome ?? 'under way';
-      const paint = how === 'healthy' ? style.green : how === 'under way' ? style.cyan : style.red;
+      const paint = PAINTS[how] ?? 'dim';
       terminal.out(
-        `  last deploy  ${paint(how)}  ${toCell(last.version ?? last.image ?? last.changeKind)}, ${toAge(last.startedAt, clock.now())} ago`,
+        `  last deploy  ${style[paint](how)}  ${toCell(last.version ?? last.image ?? last.changeKind)}, ${toAge(last.startedAt, clock.now())} ago`,
       );
     }
     if (risk !== undefined)

@@ -4,6 +4,7 @@ import { AppError } from '../lib/errors.ts';
 import { sha256Hex } from '../lib/ids.ts';
 import type { Correction } from './corrections.ts';
 import type { StoredFact } from './fact-rows.ts';
+import { DEPLOY_OUTCOMES } from './facts.ts';
 import type { DeployFact, OutcomeFact, RegressionFact, Scope } from './facts.ts';
 
 // One JSON object a line: deploys and outcomes as histories for replay have them, with more fields, and what people said.
@@ -42,7 +43,7 @@ const lineSchema = z.discriminatedUnion('type', [
     type: z.literal('outcome'),
     id: name,
     at: time,
-    outcome: z.enum(['healthy', 'failed', 'rolled_back', 'superseded', 'cancelled']),
+    outcome: z.enum(DEPLOY_OUTCOMES),
     verdict: z.string().min(1).max(64).optional(),
     fingerprint: z.object({ class: z.string().min(1).max(64), signature: z.string().max(2_000) }).optional(),
     durationMs: z.number().nonnegative().max(1e12).optional(),

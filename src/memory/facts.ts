@@ -9,8 +9,13 @@ export interface Scope {
 /** How new pods take over. `hold` is not one of these: it means that a person is asked first. */
 export type Strategy = 'direct' | 'canary' | 'blue_green';
 
-/** How a deploy ended. `superseded` and `cancelled` say nothing about the change itself and are not learned from. */
-export type DeployOutcome = 'healthy' | 'failed' | 'rolled_back' | 'superseded' | 'cancelled';
+export const DEPLOY_OUTCOMES = ['healthy', 'failed', 'rolled_back', 'inconclusive', 'superseded', 'cancelled'] as const;
+
+/**
+ * How a deploy ended. `inconclusive` (its analysis could not measure enough), `superseded` and `cancelled` say nothing about
+ * the change itself and are not learned from.
+ */
+export type DeployOutcome = (typeof DEPLOY_OUTCOMES)[number];
 
 /** What broke, as a stable class and a normalised text of the evidence: the same cause gives the same pair. */
 export interface FailureFingerprint {

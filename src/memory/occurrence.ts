@@ -11,7 +11,7 @@ export interface Occurrence {
   protocol_version: '1.0';
   timestamp: string;
   source: 'tiphys';
-  type: `deploy.run.${'completed' | 'failed' | 'regressed' | 'rolledback' | 'superseded' | 'cancelled'}`;
+  type: `deploy.run.${'completed' | 'failed' | 'regressed' | 'rolledback' | 'inconclusive' | 'superseded' | 'cancelled'}`;
   severity: 'info' | 'warning' | 'error';
   outcome: 'success' | 'failure' | 'timeout' | 'unknown';
   context: {
@@ -66,6 +66,7 @@ const TYPES: Readonly<Record<DeployOutcome, Pick<Occurrence, 'type' | 'severity'
   healthy: { type: 'deploy.run.completed', severity: 'info', outcome: 'success' },
   failed: { type: 'deploy.run.failed', severity: 'error', outcome: 'failure' },
   rolled_back: { type: 'deploy.run.rolledback', severity: 'warning', outcome: 'failure' },
+  inconclusive: { type: 'deploy.run.inconclusive', severity: 'warning', outcome: 'unknown' },
   superseded: { type: 'deploy.run.superseded', severity: 'info', outcome: 'unknown' },
   cancelled: { type: 'deploy.run.cancelled', severity: 'info', outcome: 'unknown' },
 };

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { AppError } from '../lib/errors.ts';
 import type { DeployFact, Strategy } from './facts.ts';
-import { isFailure } from './facts.ts';
+import { DEPLOY_OUTCOMES, isFailure } from './facts.ts';
 import type { DeployMemory } from './memory.ts';
 import { createDeployMemory } from './memory.ts';
 import type { Score, Scorer } from './scoring.ts';
@@ -32,7 +32,7 @@ const eventSchema = z.discriminatedUnion('type', [
     type: z.literal('outcome'),
     id: name,
     at: time,
-    outcome: z.enum(['healthy', 'failed', 'rolled_back', 'superseded', 'cancelled']),
+    outcome: z.enum(DEPLOY_OUTCOMES),
     fingerprint: z.object({ class: z.string(), signature: z.string() }).optional(),
     durationMs: z.number().nonnegative().optional(),
   }),
@@ -240,7 +240,7 @@ function malformed(lineNumber: number, why: string): AppError {
   return new AppError('invalid_input', `line ${lineNumber} of the history cannot be read: ${why}`, {
     hint:
       'Every line is one JSON object: {"type":"deploy","id","at","service","environment"} with an optional "version", or ' +
-      '{"type":"outcome","id","at","outcome"} with healthy, failed, rolled_back, superseded or cancelled.',
+      `{"type":"outcome","id","at","outcome"} with one of ${DEPLOY_OUTCOMES.join(', ')}.`,
     details: { lineNumber },
   });
 }

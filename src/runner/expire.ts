@@ -31,6 +31,11 @@ function toMove(approval: Approval, pushed: { commits: string[]; revertCommits: 
     const ending = { code: 'approval_expired', sentence, commits: [], reverted: false, revertCommits: [] };
     return { to: 'cancelled', code: 'approval_expired', reason: sentence, ending, also };
   }
+  // A rollout that nobody promotes must not stand half way for ever: the resolver aborts it and takes the change back.
+  if (approval.kind === 'promotion') {
+    const reason = 'nobody decided about the promotion in time; the change is taken back';
+    return { to: 'observing', code: 'approval_expired', reason, also };
+  }
   const sentence = `Nobody decided about the ${approval.kind} in time. The change is still on the branch; a person has to look.`;
   const ending = { code: 'approval_expired', sentence, ...pushed, reverted: pushed.revertCommits.length > 0 };
   return { to: 'failed', code: 'approval_expired', reason: sentence, ending, also };

@@ -47,6 +47,13 @@ async function toRevertHold(world: TicketWorld, ticketId: string): Promise<Hold>
   return { kind: 'approval', approvalId, purpose: 'revert', changeHash, expiresAt, sentence: 'It crashes.' };
 }
 
+async function toPromotionHold(world: TicketWorld, ticketId: string): Promise<Hold> {
+  const { id: approvalId, changeHash, expiresAt } = await world.askApproval(ticketId, 'promotion');
+  return { kind: 'approval', approvalId, purpose: 'promotion', changeHash, expiresAt, sentence: 'It waits.' };
+}
+
+const WAITING = { kind: 'promotion', reason: '', application: 'argocd/web', sentence: 'It waits.' } as const;
+
 const started: Runner[] = [];
 afterEach(async () => {
   await Promise.all(started.splice(0).map(async (runner) => await runner.stop()));
@@ -531,6 +538,25 @@ describeOnDatabases('the runner', (database) => {
       expect(await world.reach(id, 'failed')).toMatchObject({
         ending: { code: 'approval_expired', commits: ['c1'], reverted: false },
       });
+    });
+
+    it('have a rollout that nobody promoted taken back, rather than left half way', async () => {
+      const world = await createWorld((inner) => ({
+        pusher: () => ({ pushed: PUSHED }),
+        observer: () => ({ observed: WAITING }),
+        resolver: async ({ ticketId, decision }) =>
+          decision?.kind === 'expired'
+            ? ending('failed', 'reverted')
+            : { hold: await toPromotionHold(inner, ticketId) },
+      }));
+      world.start();
+      const id = await world.open();
+      await world.reach(id, 'pending_approval');
+      await world.clock.advance(HOUR_MS);
+      expect(await world.reach(id, 'failed')).toMatchObject({ ending: { code: 'reverted' } });
+      expect((await world.events(id)).flatMap((event) => (event.type === 'status' ? [event.data.code] : []))).toContain(
+        'approval_expired',
+      );
     });
 
     it('wait while the ticket is paused', async () => {

@@ -68,6 +68,7 @@ export async function createControlPlane(options: PlaneOptions): Promise<Control
     random,
     logs,
     settings: { progressDeadlineSeconds, nodes: NODES },
+    measurements: () => faults.get().measurements ?? undefined,
   });
   const repositories = listRepositories(options);
   const git = createGitReader({ repositories, fault: () => faults.get().gitError ?? undefined });
@@ -188,7 +189,8 @@ export async function createControlPlane(options: PlaneOptions): Promise<Control
       requestCompare: (application, level) => reconciler.request(toApplicationId(application), level),
       discover: async () => await discovery?.look(),
       disturb: controllers.pods.disturb,
-      runAction: (_application, uid, action, parameters) => actions.run(uid, action, parameters),
+      runAction: (_application, uid, action, parameters) =>
+        faults.take('lostActions') ? { kind: 'done' } : actions.run(uid, action, parameters),
       listActions: actions.list,
     },
     start: async () => {

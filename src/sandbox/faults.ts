@@ -25,6 +25,10 @@ export const faultSettingsSchema = z.strictObject({
   unauthenticatedStreamAfter: z.number().int().min(0).nullable(),
   /** Writes that are answered 409. */
   conflicts: count,
+  /** Actions on resources that are answered as done and change nothing. */
+  lostActions: count,
+  /** What every measurement of an analysis comes to, whatever the pods say; as in the annotation. */
+  measurements: z.string().min(1).nullable(),
   /** API requests that are answered 503. */
   unavailable: count,
   /** Added to every time the server writes. */
@@ -44,7 +48,7 @@ export interface FaultKnobs {
   set(change: Partial<FaultSettings>): void;
   reset(): void;
   /** True, once less to come, while the count of this fault has not run out. */
-  take(name: 'dropStreamEvents' | 'conflicts' | 'unavailable'): boolean;
+  take(name: 'dropStreamEvents' | 'conflicts' | 'lostActions' | 'unavailable'): boolean;
   /** The refusal that awaits this object, one less to come. */
   takeApplyError(ref: ObjectRef): string | undefined;
   onChange(listener: (settings: FaultSettings) => void): () => void;
@@ -62,6 +66,8 @@ const NONE: FaultSettings = {
   cutStreamAfter: null,
   unauthenticatedStreamAfter: null,
   conflicts: 0,
+  lostActions: 0,
+  measurements: null,
   unavailable: 0,
   clockSkewMs: 0,
   slowFirstByteMs: 0,

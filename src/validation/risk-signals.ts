@@ -5,6 +5,7 @@ import type { FieldChange, ManifestObject, ObjectChange } from '../manifest/obje
 import { toQuantityNumber } from '../manifest/quantity.ts';
 import { findWorkload } from '../manifest/workload.ts';
 import type { Workload } from '../manifest/workload.ts';
+import { findRunner } from './runner.ts';
 
 /** One thing in a difference that makes it more dangerous. */
 export interface RiskSignal {
@@ -50,9 +51,12 @@ const REMOVAL: Readonly<Record<string, number>> = {
   Application: 0.7,
 };
 
-/** The signals of each changed object. */
-export function listChangeSignals(changes: readonly ObjectChange[]): RiskSignal[] {
-  return changes.flatMap((change) => [...listKindSignals(change), ...listWorkloadSignals(change)]);
+/** The signals of each changed object; `rendered` is what the touched services come to as a whole. */
+export function listChangeSignals(changes: readonly ObjectChange[], rendered: readonly ManifestObject[]): RiskSignal[] {
+  return changes.flatMap((change) => [
+    ...listKindSignals(change),
+    ...listWorkloadSignals(change, findRunner(change.ref, changes, rendered)),
+  ]);
 }
 
 function listKindSignals(change: ObjectChange): RiskSignal[] {
@@ -78,7 +82,7 @@ function isMetadataOnly(change: ObjectChange): boolean {
   return change.type === 'changed' && change.fields.every((field) => /^metadata[.[]/.test(field.path));
 }
 
-function listWorkloadSignals(change: ObjectChange): RiskSignal[] {
+function listWorkloadSignals(change: ObjectChange, runner: Workload | undefined): RiskSignal[] {
   const before = change.before && findWorkload(change.before);
   const after = change.after && findWorkload(change.after);
   if (after === undefined) return [];
@@ -88,7 +92,7 @@ function listWorkloadSignals(change: ObjectChange): RiskSignal[] {
     return [{ signal: 'metadata', weight: 0.01, detail: `Only metadata of ${label} changes.` }];
   return [
     ...listImageSignals(before, after, label),
-    ...listReplicaSignals(before, after, label),
+    ...listReplicaSignals(before, after, label, runner),
     ...listResourceSignals(change.fields, label),
     ...listPodSignals(change.fields, after, label),
   ];
@@ -133,11 +137,22 @@ function toVersion(tag: string | undefined): number[] | undefined {
   return match === null ? undefined : [match[1], match[2], match[3]].map((part) => Number(part ?? 0));
 }
 
-function listReplicaSignals(before: Workload, after: Workload, label: string): RiskSignal[] {
-  const [from, to] = [before.replicas ?? 1, after.replicas ?? 1];
-  if (from === to) return [];
-  const detail = `${label} goes from ${from} to ${to} replicas.`;
+function listReplicaSignals(
+  before: Workload,
+  after: Workload,
+  label: string,
+  runner: Workload | undefined,
+): RiskSignal[] {
+  const from = before.replicas ?? 1;
+  const own = after.replicas ?? 1;
+  if (from === own) return [];
+  // What counts is how many pods are left to serve, whoever runs them.
+  const isHandedOver = own === 0 && runner !== undefined;
+  const to = isHandedOver ? (runner.replicas ?? 1) : own;
+  const others = isHandedOver ? `; ${toRefLabel(runner.ref)}, which was there before, runs ${to}` : '';
+  const detail = `${label} goes from ${from} to ${own} replicas${others}.`;
   if (to === 0) return [{ signal: 'stopped', weight: 0.35, detail }];
+  if (isHandedOver && to >= from) return [{ signal: 'handed_over', weight: 0.04, detail }];
   if (to < from) return [{ signal: 'scale_down', weight: to * 2 < from ? 0.15 : 0.06, detail }];
   return [{ signal: 'scale_up', weight: to > from * 5 ? 0.1 : 0.02, detail }];
 }

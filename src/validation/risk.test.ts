@@ -13,6 +13,27 @@ const toImage = (image: string) => toDeployment({ image });
 const CLAIM = 'apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: { name: d }\nspec: {}\n';
 const finding = (severity: Finding['severity']): Finding => ({ check: 'x', severity, message: 'm.', fix: 'f.' });
 
+interface RolloutOptions {
+  replicas?: number | string;
+  target?: string;
+  namespace?: string;
+}
+interface HandOver {
+  isNew?: boolean;
+  before?: RolloutOptions;
+}
+
+function toRollout({ replicas = 4, target = 'web', namespace = 'shop' }: RolloutOptions = {}): string {
+  return `apiVersion: argoproj.io/v1alpha1
+kind: Rollout
+metadata: { name: web, namespace: ${namespace} }
+spec:
+  replicas: ${replicas}
+  workloadRef: { apiVersion: apps/v1, kind: Deployment, name: ${target}, scaleDown: never }
+  strategy: { canary: {} }
+`;
+}
+
 describe('assessRisk', () => {
   it('sees no risk in no change', () => {
     expect(assess(toDeployment(), toDeployment(), { environment: 'production' })).toEqual({
@@ -78,6 +99,38 @@ describe('assessRisk', () => {
     const less = assess(base, base.replace('256Mi', '64Mi'));
     const more = assess(base, base.replace('256Mi', '1Gi'));
     expect(less.score).toBeGreaterThan(more.score);
+  });
+
+  it.each([
+    ['to a Rollout that was there', { replicas: 4 }, {}, 'handed_over', 'low'],
+    ['to one with fewer pods', { replicas: 2 }, {}, 'scale_down', 'medium'],
+    ['to one with hardly any', { replicas: 1 }, {}, 'scale_down', 'medium'],
+    ['to one without a number, which is one pod', { replicas: '~' }, {}, 'scale_down', 'medium'],
+    ['to one that wants none', { replicas: 0 }, {}, 'stopped', 'high'],
+    ['to one of another Deployment', { target: 'api' }, {}, 'stopped', 'high'],
+    ['to one of another namespace', { namespace: 'other' }, {}, 'stopped', 'high'],
+    ['to one that comes with the change, and has no pod ready', {}, { isNew: true }, 'stopped', 'high'],
+    ['to one that wanted none before', {}, { before: { replicas: 0 } }, 'stopped', 'high'],
+  ])('in production, weighs pods handed %s', (_what, after, { isNew, before }: HandOver, signal, level) => {
+    const left = isNew === true ? '' : toRollout({ ...after, ...before });
+    const input = toChangeInput(
+      [toDeployment({ replicas: 4 }), left].join('---\n'),
+      [toDeployment({ replicas: 0 }), toRollout(after)].join('---\n'),
+    );
+    const risk = assessRisk({ ...input, rendered: input.after, findings: [], environment: 'production' });
+    expect(risk.reasons.map((reason) => reason.signal)).toContain(signal);
+    expect(risk.level).toBe(level);
+  });
+
+  it('takes a Deployment without pods for a stop where it does not know what else is rendered', () => {
+    const changes = toChangeInput(toDeployment({ replicas: 4 }), toDeployment({ replicas: 0 })).changes;
+    expect(assessRisk({ changes, findings: [], environment: 'production' }).level).toBe('high');
+  });
+
+  it('a Rollout without pods stays a stop', () => {
+    const input = toChangeInput(toRollout({ replicas: 4 }), toRollout({ replicas: 0 }));
+    const risk = assessRisk({ ...input, rendered: input.after, findings: [], environment: 'production' });
+    expect(risk.level).toBe('high');
   });
 
   it('counts findings, environment, reach and known state', () => {

@@ -1,5 +1,5 @@
 import { toRefLabel } from '../manifest/object.ts';
-import type { ObjectChange } from '../manifest/object.ts';
+import type { ManifestObject, ObjectChange } from '../manifest/object.ts';
 import { findWorkload } from '../manifest/workload.ts';
 import type { Finding } from './finding.ts';
 import { listChangeSignals } from './risk-signals.ts';
@@ -20,6 +20,8 @@ export interface RiskInput {
   changes: readonly ObjectChange[];
   findings: readonly Finding[];
   environment: string;
+  /** What the touched services render to as a whole: a pod that goes in one object may be run by another. */
+  rendered?: readonly ManifestObject[];
   /** Services known to keep data, also where the change touches another of their objects. */
   statefulServices?: readonly string[];
 }
@@ -44,7 +46,11 @@ export function assessRisk(input: RiskInput): Risk {
   const signals =
     changes.length === 0
       ? []
-      : [...listChangeSignals(changes), ...listReach(input, blastRadius), ...listWeight(findings)];
+      : [
+          ...listChangeSignals(changes, input.rendered ?? []),
+          ...listReach(input, blastRadius),
+          ...listWeight(findings),
+        ];
   const reasons = mergeSignals(signals);
   const left = reasons.reduce((room, reason) => room * (1 - reason.weight), 1);
   const score = Math.round((1 - left) * 1000) / 1000;

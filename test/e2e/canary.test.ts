@@ -2,6 +2,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { git } from '../support/git-run.ts';
 import { playTicket, startProduct, untilTicket, type Product } from '../support/product.ts';
 
+// Three plans, three pushes and a canary after one another, on a machine that may be busy.
+const PATIENCE_MS = 300_000;
 let product: Product;
 
 beforeAll(async () => {
@@ -19,7 +21,7 @@ async function approveAll(title: string) {
   const { id } = await client.createTicket({ title });
   let approvals = 0;
   for (;;) {
-    const ticket = await untilTicket(client, id, (one) => one.endedAt !== null || one.hold !== null, 120_000);
+    const ticket = await untilTicket(client, id, (one) => one.endedAt !== null || one.hold !== null, PATIENCE_MS);
     if (ticket.endedAt !== null) return { ticket, approvals };
     if (ticket.hold?.kind !== 'plan_approval') throw new Error(`not expected to be asked: ${ticket.reason}`);
     approvals += 1;
@@ -27,7 +29,7 @@ async function approveAll(title: string) {
   }
 }
 
-describe('a service whose last deploy failed', () => {
+describe('a service whose last deploy failed', { timeout: PATIENCE_MS }, () => {
   it('is made ready for a canary first, and gets its new version by it', async () => {
     const failed = await playTicket(product.client, 'Update api to 1.9.0-crash');
     expect(failed.status, failed.reason).toBe('failed');

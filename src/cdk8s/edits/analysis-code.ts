@@ -42,7 +42,7 @@ function toTemplateCode(input: TemplateInput, style: Style): Code {
 }
 
 function toMetricCode({ service, workload, address }: TemplateInput, metric: Metric, style: Style): Code {
-  const { initialDelay, interval, count, failureLimit, inconclusiveLimit } = metric;
+  const { initialDelay, interval, count, failureLimit, inconclusiveLimit, consecutiveErrorLimit } = metric;
   const query = metric.query
     .replaceAll('{{service}}', () => service)
     .replaceAll('{{workload}}', () => workload)
@@ -53,6 +53,7 @@ function toMetricCode({ service, workload, address }: TemplateInput, metric: Met
   return {
     object: [
       ...toEntries({ name: metric.name, initialDelay, interval, count, failureLimit, inconclusiveLimit }, style),
+      ...toEntries({ consecutiveErrorLimit }, style),
       ...toEntries({ successCondition: success, failureCondition: failure }, style),
       ['provider', { object: [['prometheus', { object: toEntries({ address, query }, style) }]] }],
     ],

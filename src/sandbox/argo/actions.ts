@@ -58,31 +58,28 @@ export function createActions(cluster: Cluster, timeline: Timeline): Actions {
       );
       cluster.setStatus(toObjectRef(object), Object.fromEntries(status));
     };
-    const stepIndex = (numberAt(object, 'status', 'currentStepIndex') ?? 0) + 1;
-    const isInconclusive = listAt(object, 'status', 'pauseConditions').some(
-      (condition) => textAt(condition, 'reason') === 'InconclusiveAnalysisRun',
-    );
+    const stepIndex = numberAt(object, 'status', 'currentStepIndex') ?? 0;
     switch (action) {
+      // What was inconclusive is measured once more then, for the step does not move on by this.
       case 'resume':
+        setStatus({ pauseConditions: undefined });
         if (booleanAt(object, 'spec', 'paused') === true) setSpec(object, { paused: false });
-        else if (isInconclusive)
-          setStatus({ pauseConditions: undefined, controllerPause: undefined, currentStepIndex: stepIndex });
-        else setStatus({ pauseConditions: undefined });
         return { kind: 'done' };
       case 'abort':
-        setStatus({ abort: true, abortedAt: timeline.stamp() });
+        setStatus({ abort: true });
         return { kind: 'done' };
       case 'retry':
-        setStatus({ abort: undefined, abortedAt: undefined });
+        setStatus({ abort: undefined, ...withoutRuns(object) });
         return { kind: 'done' };
       case 'promote-full':
-        setStatus({ promoteFull: true, pauseConditions: undefined });
+        setStatus({ promoteFull: true });
         return { kind: 'done' };
       case 'pause':
         setSpec(object, { paused: true });
         return { kind: 'done' };
       case 'skip-current-step':
-        setStatus({ pauseConditions: undefined, controllerPause: undefined, currentStepIndex: stepIndex });
+        if (stepIndex < listAt(object, 'spec', 'strategy', 'canary', 'steps').length)
+          setStatus({ pauseConditions: undefined, currentStepIndex: stepIndex + 1 });
         return { kind: 'done' };
       default:
         return { kind: 'unknown' };
@@ -122,6 +119,21 @@ export function createActions(cluster: Cluster, timeline: Timeline): Actions {
       }
     },
   };
+}
+
+/** A retried update is analysed anew. */
+function withoutRuns(object: LiveObject): Record<string, unknown> {
+  const {
+    currentStepAnalysisRunStatus: _step,
+    currentBackgroundAnalysisRunStatus: _background,
+    ...canary
+  } = recordAt(object, 'status', 'canary');
+  const {
+    prePromotionAnalysisRunStatus: _pre,
+    postPromotionAnalysisRunStatus: _post,
+    ...blueGreen
+  } = recordAt(object, 'status', 'blueGreen');
+  return { canary, blueGreen };
 }
 
 function listRolloutActions(object: LiveObject): ResourceAction[] {

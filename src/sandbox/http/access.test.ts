@@ -5,7 +5,7 @@ import type { TestSandbox } from '../test-sandbox.ts';
 let test: TestSandbox;
 afterEach(async () => await test.close());
 
-async function start() {
+async function start(pollIntervalMs?: number) {
   const file = toYaml(toConfigMap('settings', 'one'));
   test = await createTestSandbox({
     files: { 'mine/map.yaml': file, 'theirs/map.yaml': file, 'far/map.yaml': file },
@@ -34,6 +34,7 @@ async function start() {
           { ...toApplication(repository, 'far'), namespace: 'team-a' },
           { ...toApplication(repository, 'far'), name: 'lost', namespace: 'elsewhere' },
         ],
+        ...(pollIntervalMs === undefined ? {} : { pollIntervalMs }),
       };
     },
   });
@@ -91,7 +92,8 @@ describe('access', () => {
   });
 
   it('logs in with a password for a day, by header or cookie', async () => {
-    await start();
+    // A day of polls would start git a thousand times.
+    await start(48 * 3600_000);
     const login = await test.call('POST', '/api/v1/session', { username: 'ada', password: 'correct horse' });
     const { token } = login.json as { token: string };
     expect(JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString('utf8'))).toMatchObject({

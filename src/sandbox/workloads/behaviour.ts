@@ -10,7 +10,7 @@ export const EXIT_CODE_ANNOTATION = 'sandbox.tiphys.dev/exit-code';
 /** Lines a crashing container prints before it ends, instead of the built-in ones. */
 export const LOG_TAIL_ANNOTATION = 'sandbox.tiphys.dev/log-tail';
 
-/** What measurements of a Rollout's analyses come out as: `successful`, `failed`, `inconclusive`, `error`. */
+/** What measurements of a Rollout's analyses come to; `measurement.ts` reads it. */
 export const ANALYSIS_ANNOTATION = 'sandbox.tiphys.dev/analysis';
 
 // A word of the image tag, set off by dashes, dots or underscores, selects a behaviour: `1.4.0-crash`, `2.0_slow`.
@@ -22,6 +22,23 @@ const TAG_WORDS: readonly { pattern: RegExp; behaviour: Behaviour }[] = [
   { pattern: /(^|[-._])(flapping|flaky)([-._]|$)/, behaviour: 'flapping' },
   { pattern: /(^|[-._])slow([-._]|$)/, behaviour: 'slow' },
 ];
+
+// What the numbers of a version that starts well look like, by a word of its tag.
+const MEASURED_WORDS: readonly { pattern: RegExp; script: string }[] = [
+  { pattern: /(^|[-._])(regressed|regression)([-._]|$)/, script: 'failed' },
+  { pattern: /(^|[-._])no-?data([-._]|$)/, script: '[]' },
+  { pattern: /(^|[-._])unmeasured([-._]|$)/, script: 'error' },
+];
+
+/** What is measured of pods with these containers: what they do, unless the template or a tag says otherwise. */
+export function toMeasurements(containers: readonly Container[], annotations: Record<string, string>): string {
+  const given = annotations[ANALYSIS_ANNOTATION];
+  if (given !== undefined) return given;
+  const works = containers.every((container) => ['healthy', 'slow'].includes(toBehaviour(container, annotations)));
+  if (!works) return 'failed';
+  const tags = containers.map(({ image }) => toTag(image).toLowerCase());
+  return MEASURED_WORDS.find(({ pattern }) => tags.some((tag) => pattern.test(tag)))?.script ?? 'successful';
+}
 
 const BEHAVIOURS: ReadonlySet<string> = new Set([...TAG_WORDS.map((word) => word.behaviour), 'healthy']);
 

@@ -1,157 +1,126 @@
-import { toObjectRef } from '../../manifest/object.ts';
+import type { LiveObject } from '../cluster/live-object.ts';
 import { isRecord, numberAt, valueAt } from '../json.ts';
-import { runAnalysis } from './analysis.ts';
-import { toReplicas, toShare } from './children.ts';
-import { scaleReplicaSet, toCounts } from './replica-sets.ts';
-import { abort, select, toAbortMessage } from './rollout-turn.ts';
-import type { RolloutTurn } from './rollout-turn.ts';
-import { toPauseMs } from './rollout-state.ts';
+import { scaleCanary, toWanted } from './canary-scale.ts';
+import { toReplicas } from './children.ts';
+import { toPauseMs } from './duration.ts';
+import { toCounts } from './replica-sets.ts';
+import { followRuns, hasAnalysis } from './rollout-analysis.ts';
+import type { WantedAnalysis } from './rollout-analysis.ts';
+import { pointCanary } from './rollout-services.ts';
 import type { RolloutState } from './rollout-state.ts';
+import { applyMarks, hasPause, isAborted, isFullyPromoted, isResumed, promote, toPauseLeftMs } from './rollout-turn.ts';
+import type { RolloutTurn } from './rollout-turn.ts';
+import { toObjectRef } from '../../manifest/object.ts';
 
-/** One look at a canary on its way: scale to the weight of the step, then see whether the step is done. */
+/** One look at a canary: Services, analyses, pods, pause; then whether the step, or the whole update, is done. */
 export function stepCanary(turn: RolloutTurn): RolloutState {
-  const { spec, state, rollout } = turn;
-  if (state.abort) return fallBack(turn);
-  select(turn, state.stableRS, state.currentPodHash);
-  const index = state.promoteFull ? spec.steps.length : state.currentStepIndex;
-  const scaled = scale(turn, index);
-  const background = valueAt(spec.strategy.options, 'analysis');
-  if (isRecord(background) && index >= (numberAt(background, 'startingStep') ?? 0) && !state.promoteFull) {
-    const outcome = runAnalysis(turn, background, 'background');
-    if (outcome.kind === 'failed') return abort(turn, state, outcome.message);
-    if (outcome.kind === 'invalid') return { ...state, phase: 'Degraded', message: `InvalidSpec: ${outcome.message}` };
+  pointCanary(turn);
+  const runs = followRuns(turn, { step: toStepAnalysis(turn), background: toBackgroundAnalysis(turn) });
+  // An analysis that was inconclusive just now stops everything else of this look.
+  if (turn.marks.pauses.length === 0 && !scaleCanary(turn)) pauseAtStep(turn);
+  return conclude(turn, { ...turn.state, runs });
+}
+
+function findStep({ spec, state }: RolloutTurn): unknown {
+  return spec.steps[state.currentStepIndex];
+}
+
+function toStepAnalysis(turn: RolloutTurn): WantedAnalysis {
+  const { state } = turn;
+  const analysis = valueAt(findStep(turn), 'analysis');
+  if (state.pauseConditions.length > 0) return 'keep';
+  if (!hasAnalysis(analysis)) return undefined;
+  const suffix = `-${state.currentStepIndex}`;
+  const name = state.runs.step?.name;
+  // The run of an analysis step before this one; a new one begins at the next look.
+  if (name !== undefined && !name.replace(/\.\d+$/, '').endsWith(suffix)) return undefined;
+  return { analysis, suffix };
+}
+
+function toBackgroundAnalysis({ spec, state }: RolloutTurn): WantedAnalysis {
+  const analysis = valueAt(spec.strategy.options, 'analysis');
+  if (!hasAnalysis(analysis)) return undefined;
+  const from = numberAt(analysis, 'startingStep') ?? 0;
+  const isBefore = state.currentStepIndex < from && state.currentStepIndex < spec.steps.length;
+  return isBefore ? undefined : { analysis, suffix: '' };
+}
+
+/** Begins the pause of a step; one that was begun and taken away by somebody is not begun again. */
+function pauseAtStep(turn: RolloutTurn): void {
+  const { world, rollout, spec, state, marks } = turn;
+  const step = findStep(turn);
+  if (spec.isPaused || state.promoteFull || !isRecord(step) || !('pause' in step) || isAborted(turn)) return;
+  const pauseMs = toPauseMs(valueAt(step, 'pause', 'duration'));
+  if (hasPause(turn, 'CanaryPauseStep')) {
+    if (pauseMs === undefined) return;
+    const leftMs = toPauseLeftMs(turn, 'CanaryPauseStep', pauseMs);
+    if (leftMs > 0) world.requeue(toObjectRef(rollout), leftMs);
+    return;
   }
-  const progressing = { ...state, currentStepIndex: index, phase: 'Progressing' as const };
-  if (index >= spec.steps.length) {
-    if (!scaled) return { ...progressing, message: 'updated replicas are still becoming available' };
-    turn.world.cluster.events.record(
-      rollout,
-      'Normal',
-      'RolloutCompleted',
-      'Rollout completed update',
-      'rollouts-controller',
+  if (state.controllerPause) return;
+  marks.pauses.push('CanaryPauseStep');
+  if (pauseMs !== undefined) world.requeue(toObjectRef(rollout), pauseMs);
+}
+
+function conclude(turn: RolloutTurn, next: RolloutState): RolloutState {
+  const { spec, state, marks } = turn;
+  if (state.promoteFull) {
+    marks.clears = true;
+    marks.unaborts = true;
+    next = { ...next, currentStepIndex: spec.steps.length };
+  }
+  const why = toPromotion(turn);
+  if (why !== undefined) return applyMarks(turn, promote(turn, next, why));
+  if (isAborted(turn)) return applyMarks(turn, { ...next, currentStepIndex: 0 });
+  if (!isStepDone(turn)) return applyMarks(turn, next);
+  marks.resumes.push('CanaryPauseStep');
+  const { step: _done, ...runs } = next.runs;
+  return applyMarks(turn, { ...next, runs, currentStepIndex: state.currentStepIndex + 1 });
+}
+
+/** Why the new template is the stable one from now on, where it is. */
+function toPromotion(turn: RolloutTurn): string | undefined {
+  const { spec, state, newSet, stableSet } = turn;
+  if (stableSet === undefined) return 'Initial deploy';
+  if (isAborted(turn) || toCounts(newSet).available < spec.replicas) return undefined;
+  if (state.promoteFull) return 'Full promotion requested';
+  if (isFullyPromoted(turn)) return 'Fast rollback';
+  return state.currentStepIndex >= spec.steps.length ? `Completed all ${spec.steps.length} canary steps` : undefined;
+}
+
+function isStepDone(turn: RolloutTurn): boolean {
+  const { spec, state } = turn;
+  const step = findStep(turn);
+  if (spec.isPaused || !isRecord(step)) return false;
+  if ('pause' in step) {
+    if (isResumed(turn, 'CanaryPauseStep')) return true;
+    const pauseMs = toPauseMs(valueAt(step, 'pause', 'duration'));
+    return (
+      pauseMs !== undefined && hasPause(turn, 'CanaryPauseStep') && toPauseLeftMs(turn, 'CanaryPauseStep', pauseMs) <= 0
     );
-    return { ...progressing, stableRS: state.currentPodHash, promoteFull: false, phase: 'Healthy', message: '' };
   }
-  const waiting = { ...progressing, message: 'more replicas need to be updated' };
-  return scaled ? takeStep(turn, waiting, spec.steps[index]) : waiting;
+  if ('setWeight' in step || 'setCanaryScale' in step) return isAtWeight(turn);
+  if ('analysis' in step) return !hasAnalysis(step['analysis']) || isRunSuccessful(turn, state);
+  return true;
 }
 
-function takeStep(turn: RolloutTurn, state: RolloutState, step: unknown): RolloutState {
-  const next: RolloutState = {
-    ...state,
-    currentStepIndex: state.currentStepIndex + 1,
-    pauseConditions: [],
-    controllerPause: false,
-  };
-  if (isRecord(step) && 'pause' in step) return pause(turn, state, next, valueAt(step, 'pause', 'duration'));
-  const analysis = valueAt(step, 'analysis');
-  if (!isRecord(analysis)) return next;
-  const inconclusive = state.pauseConditions.some((condition) => condition.reason === 'InconclusiveAnalysisRun');
-  if (inconclusive) return { ...state, phase: 'Paused', message: 'InconclusiveAnalysisRun' };
-  const outcome = runAnalysis(turn, analysis, String(state.currentStepIndex));
-  switch (outcome.kind) {
-    case 'successful':
-      return next;
-    case 'failed':
-      return abort(turn, state, outcome.message);
-    case 'invalid':
-      return { ...state, phase: 'Degraded', message: `InvalidSpec: ${outcome.message}` };
-    case 'inconclusive':
-      return {
-        ...state,
-        pauseConditions: [{ reason: 'InconclusiveAnalysisRun', startTime: turn.world.timeline.stamp() }],
-        controllerPause: true,
-        phase: 'Paused',
-        message: 'InconclusiveAnalysisRun',
-      };
-    case 'running':
-      return { ...state, message: 'waiting for analysis to complete' };
-  }
+function isRunSuccessful({ world, rollout }: RolloutTurn, state: RolloutState): boolean {
+  const name = state.runs.step?.name;
+  const namespace = rollout.metadata.namespace ?? '';
+  const run =
+    name === undefined ? undefined : world.cluster.find({ group: 'argoproj.io', kind: 'AnalysisRun', namespace, name });
+  return valueAt(run, 'status', 'phase') === 'Successful';
 }
 
-/** A pause that has begun and whose condition is gone has been resumed. */
-function pause(turn: RolloutTurn, state: RolloutState, next: RolloutState, duration: unknown): RolloutState {
-  const { world, rollout } = turn;
-  const [condition] = state.pauseConditions;
-  const key = `${rollout.metadata.uid} pause`;
-  if (condition === undefined) {
-    if (state.controllerPause) return next;
-    world.headway.set(key, { key: '', atMs: world.timeline.now() });
-    const begun = { reason: 'CanaryPauseStep' as const, startTime: world.timeline.stamp() };
-    const pauseMs = toPauseMs(duration);
-    if (pauseMs !== undefined) world.requeue(toObjectRef(rollout), pauseMs);
-    return { ...state, pauseConditions: [begun], controllerPause: true, phase: 'Paused', message: 'CanaryPauseStep' };
-  }
-  const pauseMs = toPauseMs(duration);
-  const sinceMs = world.headway.get(key)?.atMs ?? Date.parse(condition.startTime);
-  const leftMs =
-    pauseMs === undefined ? Infinity : pauseMs - world.timeline.toSimulated(world.timeline.now() - sinceMs);
-  if (leftMs <= 0) return next;
-  if (leftMs !== Infinity) world.requeue(toObjectRef(rollout), leftMs);
-  return { ...state, phase: 'Paused', message: condition.reason };
-}
-
-/** Canary up first, stable down as canaries become available. True when both are where the step wants them. */
-function scale(turn: RolloutTurn, index: number): boolean {
-  const { world, rollout, spec, newSet, stableSet, otherSets } = turn;
-  const wanted = toWanted(turn, index);
-  const surge = toShare(valueAt(spec.strategy.options, 'maxSurge') ?? '25%', spec.replicas, 'up');
-  const unavailable = toShare(valueAt(spec.strategy.options, 'maxUnavailable') ?? '25%', spec.replicas, 'down');
-  const hasTraffic = isRecord(valueAt(spec.strategy.options, 'trafficRouting'));
-  for (const set of otherSets) scaleReplicaSet(world, rollout, set, 0);
-  const stable = stableSet === undefined ? 0 : toReplicas(stableSet);
-  const room = hasTraffic
-    ? wanted.canary
-    : Math.max(0, spec.replicas + Math.max(surge, unavailable === 0 ? 1 : 0) - stable);
-  const now = toReplicas(newSet);
-  const canary = wanted.canary <= now ? wanted.canary : Math.min(wanted.canary, Math.max(now, room));
-  scaleReplicaSet(world, rollout, newSet, canary);
-  if (stableSet !== undefined) {
-    const ready = Math.min(toCounts(newSet).available, wanted.canary);
-    const isLast = index >= spec.steps.length;
-    const floor = hasTraffic && !isLast ? spec.replicas : spec.replicas - ready - unavailable;
-    scaleReplicaSet(world, rollout, stableSet, Math.max(wanted.stable, Math.min(spec.replicas, Math.max(0, floor))));
-  }
-  const live = stableSet === undefined ? 0 : toReplicas(world.cluster.find(toObjectRef(stableSet)) ?? stableSet);
-  return toCounts(newSet).available >= wanted.canary && toReplicas(newSet) === wanted.canary && live === wanted.stable;
-}
-
-/** Without a router in front the weight is a share of the pods, rounded up for the canary. */
-function toWanted({ spec, newSet }: RolloutTurn, index: number): { canary: number; stable: number } {
-  const { replicas, steps } = spec;
-  if (index >= steps.length) return { canary: replicas, stable: 0 };
-  const passed = steps.slice(0, index + 1);
-  const weight =
-    numberAt(
-      passed.findLast((step) => numberAt(step, 'setWeight') !== undefined),
-      'setWeight',
-    ) ?? 0;
-  const hasTraffic = isRecord(valueAt(spec.strategy.options, 'trafficRouting'));
-  const explicit = valueAt(
-    passed.findLast((step) => isRecord(valueAt(step, 'setCanaryScale'))),
-    'setCanaryScale',
+/** Both sides as many as the weight asks for: the new ones available, the stable ones made, the others gone. */
+function isAtWeight(turn: RolloutTurn): boolean {
+  const { newSet, stableSet, otherSets } = turn;
+  const wanted = toWanted(turn);
+  const made = (set: LiveObject | undefined) => numberAt(set, 'status', 'replicas') ?? 0;
+  return (
+    toReplicas(newSet) === wanted.canary &&
+    (numberAt(newSet, 'status', 'availableReplicas') ?? 0) === wanted.canary &&
+    (stableSet === undefined || (toReplicas(stableSet) === wanted.stable && made(stableSet) === wanted.stable)) &&
+    otherSets.every((set) => toCounts(set).available === 0)
   );
-  const share = numberAt(explicit, 'weight') ?? weight;
-  const canary = numberAt(explicit, 'replicas') ?? Math.min(replicas, Math.ceil((replicas * share) / 100));
-  // The first weight is not asked for yet: nothing of the new template runs.
-  if (weight === 0 && explicit === undefined) return { canary: Math.min(0, toReplicas(newSet)), stable: replicas };
-  return { canary, stable: hasTraffic ? replicas : replicas - canary };
-}
-
-/** Aborted: everything back on the stable ReplicaSet, and Degraded until git says something else. */
-function fallBack(turn: RolloutTurn): RolloutState {
-  const { world, rollout, spec, state, newSet, stableSet } = turn;
-  select(turn, state.stableRS, state.stableRS);
-  if (stableSet !== undefined) scaleReplicaSet(world, rollout, stableSet, spec.replicas);
-  const isBack = stableSet !== undefined && toCounts(stableSet).available >= spec.replicas;
-  if (isBack) scaleReplicaSet(world, rollout, newSet, 0);
-  return {
-    ...state,
-    currentStepIndex: 0,
-    pauseConditions: [],
-    controllerPause: false,
-    phase: 'Degraded',
-    message: toAbortMessage(newSet, state.message),
-  };
 }

@@ -1,7 +1,7 @@
 import { toObjectRef, toRefKey } from '../../manifest/object.ts';
 import type { ObjectRef } from '../../manifest/object.ts';
 import type { ClusterChange } from '../cluster/cluster.ts';
-import { syncAnalysisRun } from './analysis.ts';
+import { syncAnalysisRun } from './analysis-run.ts';
 import { syncCronJob, syncJob } from './job.ts';
 import { syncDaemonSet } from './daemon-set.ts';
 import { syncDeployment } from './deployment.ts';
@@ -67,8 +67,8 @@ export function startControllers(partial: Omit<World, 'requeue' | 'headway'>): C
   const world: World = { ...partial, headway: new Map(), requeue };
   const onChange = ({ object, type }: ClusterChange) => {
     if (type !== 'deleted') requeue(toObjectRef(object), NOTICE_MS);
-    // A Rollout may borrow its template from a Deployment beside it.
-    if (object.kind === 'Deployment') {
+    // A Rollout may borrow its template from a Deployment beside it, and waits for Services that are not there yet.
+    if (object.kind === 'Deployment' || object.kind === 'Service') {
       for (const rollout of world.cluster.list('Rollout', object.metadata.namespace))
         requeue(toObjectRef(rollout), NOTICE_MS);
     }

@@ -1,8 +1,17 @@
 import type { LiveObject } from '../cluster/live-object.ts';
 import { toTemplateHash } from '../cluster/naming.ts';
 import { booleanAt, isRecord, listAt, numberAt, recordAt, textAt, valueAt } from '../json.ts';
-import { toReplicas } from './children.ts';
-import type { World } from './world.ts';
+
+export type PauseReason = 'CanaryPauseStep' | 'BlueGreenPause' | 'InconclusiveAnalysisRun';
+
+/** The four places an analysis can stand at, each with one current run at most. */
+export type RunPlace = 'step' | 'background' | 'pre' | 'post';
+
+export interface RunStatus {
+  name: string;
+  status: string;
+  message?: string;
+}
 
 /** The part of a Rollout's status that steers it; it is read from the object each time, so that status patches count. */
 export interface RolloutState {
@@ -11,72 +20,27 @@ export interface RolloutState {
   currentStepIndex: number;
   currentStepHash: string;
   pauseConditions: { reason: PauseReason; startTime: string }[];
+  /** The controller paused; with no condition left, somebody has resumed. */
   controllerPause: boolean;
   abort: boolean;
   abortedAt?: string;
   promoteFull: boolean;
   activeSelector: string;
   previewSelector: string;
+  /** A preview of fewer pods was good, and may grow to all of them. */
+  scaledUpPreview: boolean;
+  runs: Partial<Record<RunPlace, RunStatus>>;
   phase: 'Healthy' | 'Degraded' | 'Progressing' | 'Paused';
   message: string;
 }
 
-export type PauseReason = 'CanaryPauseStep' | 'BlueGreenPause' | 'InconclusiveAnalysisRun';
-
-/** The specification, with the template found where it is kept. */
-export interface RolloutSpec {
-  replicas: number;
-  template: unknown;
-  /** The workload the template is borrowed from, and what becomes of its own pods. */
-  workload?: { name: string; scaleDown: string };
-  strategy: { kind: 'canary' | 'blue_green'; options: unknown };
-  steps: unknown[];
-  isPaused: boolean;
-  progressDeadlineSeconds: number;
-  abortsAtDeadline: boolean;
-}
-
-/** The specification, or the reason the controller gives when it cannot be used. */
-export function readSpec(world: World, rollout: LiveObject): RolloutSpec | { invalid: string } {
-  const invalid = (field: string, value: string, why: string) => ({
-    invalid: `The Rollout "${rollout.metadata.name}" is invalid: ${field}: Invalid value: "${value}": ${why}`,
-  });
-  const canary = valueAt(rollout, 'spec', 'strategy', 'canary');
-  const blueGreen = valueAt(rollout, 'spec', 'strategy', 'blueGreen');
-  if (isRecord(canary) === isRecord(blueGreen)) {
-    return invalid('spec.strategy', '', 'Rollout has one of the strategies canary and blueGreen');
-  }
-  const namespace = rollout.metadata.namespace ?? '';
-  const options = canary ?? blueGreen;
-  for (const field of ['activeService', 'previewService', 'canaryService', 'stableService']) {
-    const name = textAt(options, field);
-    if (name === undefined || world.cluster.find({ group: '', kind: 'Service', namespace, name }) !== undefined)
-      continue;
-    const strategy = isRecord(canary) ? 'canary' : 'blueGreen';
-    return invalid(`spec.strategy.${strategy}.${field}`, name, `service "${name}" not found`);
-  }
-  const borrowed = textAt(rollout, 'spec', 'workloadRef', 'name');
-  const workload =
-    borrowed === undefined
-      ? undefined
-      : world.cluster.find({ group: 'apps', kind: 'Deployment', namespace, name: borrowed });
-  if (borrowed !== undefined && workload === undefined) {
-    return invalid('spec.workloadRef.name', borrowed, `deployments.apps "${borrowed}" not found`);
-  }
-  return {
-    replicas: toReplicas(rollout),
-    template: valueAt(workload ?? rollout, 'spec', 'template'),
-    ...(borrowed === undefined
-      ? {}
-      : { workload: { name: borrowed, scaleDown: textAt(rollout, 'spec', 'workloadRef', 'scaleDown') ?? 'never' } }),
-    strategy: { kind: isRecord(canary) ? 'canary' : 'blue_green', options },
-    steps: listAt(canary, 'steps'),
-    isPaused: booleanAt(rollout, 'spec', 'paused') === true,
-    progressDeadlineSeconds:
-      numberAt(rollout, 'spec', 'progressDeadlineSeconds') ?? world.settings.progressDeadlineSeconds,
-    abortsAtDeadline: booleanAt(rollout, 'spec', 'progressDeadlineAbort') === true,
-  };
-}
+const RUN_FIELDS: Readonly<Record<RunPlace, readonly [string, string]>> = {
+  step: ['canary', 'currentStepAnalysisRunStatus'],
+  background: ['canary', 'currentBackgroundAnalysisRunStatus'],
+  pre: ['blueGreen', 'prePromotionAnalysisRunStatus'],
+  post: ['blueGreen', 'postPromotionAnalysisRunStatus'],
+};
+const PLACES = ['step', 'background', 'pre', 'post'] as const;
 
 export function readState(rollout: LiveObject): RolloutState {
   const status = recordAt(rollout, 'status');
@@ -97,18 +61,32 @@ export function readState(rollout: LiveObject): RolloutState {
     promoteFull: booleanAt(status, 'promoteFull') === true,
     activeSelector: textAt(status, 'blueGreen', 'activeSelector') ?? '',
     previewSelector: textAt(status, 'blueGreen', 'previewSelector') ?? '',
+    scaledUpPreview: booleanAt(status, 'blueGreen', 'scaleUpPreviewCheckPoint') === true,
+    runs: readRuns(status),
     phase: phase === 'Healthy' || phase === 'Degraded' || phase === 'Paused' ? phase : 'Progressing',
     message: textAt(status, 'message') ?? '',
   };
+}
+
+function readRuns(status: unknown): RolloutState['runs'] {
+  const found = PLACES.flatMap((place) => {
+    const run = valueAt(status, ...RUN_FIELDS[place]);
+    const name = textAt(run, 'name');
+    if (!isRecord(run) || name === undefined) return [];
+    const message = textAt(run, 'message');
+    const state = { name, status: textAt(run, 'status') ?? '', ...(message === undefined ? {} : { message }) };
+    return [[place, state] as const];
+  });
+  return Object.fromEntries(found);
 }
 
 function toPauseReason(text: string | undefined): PauseReason {
   return text === 'BlueGreenPause' || text === 'InconclusiveAnalysisRun' ? text : 'CanaryPauseStep';
 }
 
-/** A new template begins anew: nothing of the last update's pauses, promotion or abort stays. */
-export function withTemplate(state: RolloutState, hash: string, steps: readonly unknown[]): RolloutState {
-  const stepHash = toTemplateHash(steps);
+/** A new template, or other steps, begin anew: nothing of the last update's pauses, promotion, analyses or abort stays. */
+export function withTemplate(state: RolloutState, hash: string, steps: readonly unknown[] | undefined): RolloutState {
+  const stepHash = steps === undefined ? '' : toTemplateHash(steps);
   if (state.currentPodHash === hash && state.currentStepHash === stepHash) return state;
   const { abortedAt: _over, ...rest } = state;
   return {
@@ -116,11 +94,13 @@ export function withTemplate(state: RolloutState, hash: string, steps: readonly 
     currentPodHash: hash,
     currentStepHash: stepHash,
     // Back to what is stable, there is nothing to step through.
-    currentStepIndex: hash === state.stableRS ? steps.length : 0,
+    currentStepIndex: hash === state.stableRS ? (steps?.length ?? 0) : 0,
     pauseConditions: [],
     controllerPause: false,
     abort: false,
     promoteFull: false,
+    scaledUpPreview: false,
+    runs: {},
   };
 }
 
@@ -130,25 +110,32 @@ export function toStatusFields(
   generation: number | undefined,
   isCanary: boolean,
 ): Record<string, unknown> {
-  const { activeSelector, previewSelector, pauseConditions, controllerPause, abort, abortedAt, promoteFull, ...rest } =
-    state;
-  const { currentStepIndex, ...plain } = rest;
+  const { currentPodHash, stableRS, currentStepHash, currentStepIndex, phase, message } = state;
+  const runs = (group: string) =>
+    Object.fromEntries(
+      PLACES.filter((place) => RUN_FIELDS[place][0] === group && state.runs[place] !== undefined).map((place) => [
+        RUN_FIELDS[place][1],
+        state.runs[place],
+      ]),
+    );
   return {
-    ...plain,
+    currentPodHash,
+    stableRS,
+    phase,
+    message,
     observedGeneration: String(generation ?? 1),
-    ...(isCanary ? { currentStepIndex } : {}),
-    ...(pauseConditions.length > 0 ? { pauseConditions } : {}),
-    ...(controllerPause ? { controllerPause } : {}),
-    ...(abort ? { abort, abortedAt } : {}),
-    ...(promoteFull ? { promoteFull } : {}),
-    blueGreen: activeSelector === '' ? {} : { activeSelector, ...(previewSelector === '' ? {} : { previewSelector }) },
+    ...(isCanary ? { currentStepHash, currentStepIndex } : {}),
+    ...(state.pauseConditions.length > 0 ? { pauseConditions: state.pauseConditions } : {}),
+    ...(state.controllerPause ? { controllerPause: true } : {}),
+    ...(state.abort ? { abort: true } : {}),
+    ...(state.abortedAt === undefined ? {} : { abortedAt: state.abortedAt }),
+    ...(state.promoteFull ? { promoteFull: true } : {}),
+    canary: runs('canary'),
+    blueGreen: {
+      ...(state.activeSelector === '' ? {} : { activeSelector: state.activeSelector }),
+      ...(state.previewSelector === '' ? {} : { previewSelector: state.previewSelector }),
+      ...(state.scaledUpPreview ? { scaleUpPreviewCheckPoint: true } : {}),
+      ...runs('blueGreen'),
+    },
   };
-}
-
-/** Seconds as a number or `10m`; undefined waits for a person. */
-export function toPauseMs(duration: unknown): number | undefined {
-  if (typeof duration === 'number') return duration * 1000;
-  const match = typeof duration === 'string' ? /^(\d+)(s|m|h)?$/.exec(duration) : null;
-  if (match === null) return undefined;
-  return Number(match[1]) * { s: 1000, m: 60_000, h: 3_600_000 }[(match[2] ?? 's') as 's' | 'm' | 'h'];
 }

@@ -1,182 +1,149 @@
 import { toObjectRef } from '../../manifest/object.ts';
+import type { LiveObject } from '../cluster/live-object.ts';
 import { toTemplateHash } from '../cluster/naming.ts';
-import { recordAt } from '../json.ts';
-import { stopAnalyses } from './analysis.ts';
+import { listAt, recordAt, textAt } from '../json.ts';
 import { stepBlueGreen } from './blue-green.ts';
 import { stepCanary } from './canary.ts';
 import { isActive, toReplicas } from './children.ts';
 import { keepTransitionTimes } from './pod-status.ts';
-import {
-  createReplicaSet,
-  listReplicaSets,
-  renewRevision,
-  scaleReplicaSet,
-  toCounts,
-  toRevision,
-  toSetHash,
-} from './replica-sets.ts';
-import { readSpec, readState, toStatusFields, withTemplate } from './rollout-state.ts';
+import { createReplicaSet, listReplicaSets, renewRevision, toRevision, toSetHash } from './replica-sets.ts';
+import { countPods, isPastDeadline, toLateMessage, withPhase } from './rollout-phase.ts';
+import type { RolloutCounts } from './rollout-phase.ts';
+import { readSpec } from './rollout-spec.ts';
+import { readState, toStatusFields, withTemplate } from './rollout-state.ts';
 import type { RolloutState } from './rollout-state.ts';
-import { abort, retireLater, select, toRetireKey } from './rollout-turn.ts';
+import { applyMarks, createMarks, isAborted, isFullyPromoted, isRetiring } from './rollout-turn.ts';
 import type { RolloutTurn } from './rollout-turn.ts';
-import type { Sync } from './world.ts';
+import type { Sync, World } from './world.ts';
+
+/** An unusable specification may only be early: its Services or templates are applied a moment later. */
+const INVALID_RETRY_MS = 20_000;
 
 /** The Argo Rollouts controller: canaries by steps, blue-green by selectors, aborts back to the stable ReplicaSet. */
 export const syncRollout: Sync = (world, rollout) => {
   if (!isActive(rollout)) return;
   const spec = readSpec(world, rollout);
   if ('invalid' in spec) {
-    const state = { ...readState(rollout), phase: 'Degraded' as const, message: `InvalidSpec: ${spec.invalid}` };
-    world.cluster.setStatus(toObjectRef(rollout), toStatusFields(state, rollout.metadata.generation, false));
-    world.requeue(toObjectRef(rollout), 10_000);
+    publishInvalid(world, rollout, spec.invalid);
+    world.requeue(toObjectRef(rollout), INVALID_RETRY_MS);
     return;
   }
+  const isCanary = spec.strategy.kind === 'canary';
   // Salted: a Deployment of the same name and template has ReplicaSets of its own.
   const hash = toTemplateHash(['rollout', spec.template]);
   const before = readState(rollout);
-  const state = withTemplate(before, hash, spec.steps);
-  if (state !== before) world.headway.set(rollout.metadata.uid, { key: '', atMs: world.timeline.now() });
-  if (before.currentPodHash !== '' && before.currentPodHash !== hash) stopAnalyses(world, rollout);
-  const newSet =
-    listReplicaSets(world, rollout).find((set) => toSetHash(set) === hash) ??
-    createReplicaSet(world, rollout, spec.template, hash);
-  renewRevision(world, rollout, newSet);
+  const state = withTemplate(before, hash, isCanary ? spec.steps : undefined);
+  const known = listReplicaSets(world, rollout).find((set) => toSetHash(set) === hash);
+  renewRevision(world, rollout, known ?? createReplicaSet(world, rollout, spec.template, hash));
   const sets = listReplicaSets(world, rollout);
+  const find = (wanted: string) => sets.find((set) => toSetHash(set) === wanted);
+  const [newSet, stableSet] = [find(hash), find(state.stableRS)];
+  if (newSet === undefined) return;
+  const otherSets = sets
+    .filter((set) => set !== newSet && set !== stableSet)
+    .sort(byRevision)
+    .reverse();
   const turn: RolloutTurn = {
     world,
     rollout,
     spec,
     state,
     newSet,
-    stableSet: sets.find((set) => toSetHash(set) === state.stableRS),
-    otherSets: sets.filter((set) => toSetHash(set) !== hash && toSetHash(set) !== state.stableRS),
+    stableSet,
+    otherSets,
+    isFastRollback: !isCanary && isOlder(newSet, stableSet) && isRetiring(world, newSet),
+    marks: createMarks(),
   };
-  const next = take(turn);
-  publish(turn, next);
-  if (next.phase === 'Healthy') retire(turn);
+  // Without an update there is nothing to abort.
+  if (isFullyPromoted(turn)) turn.marks.unaborts = true;
+  const next = isCanary ? stepCanary(turn) : stepBlueGreen(turn);
+  const counts = countPods(turn, next.activeSelector);
+  publish(turn, withPhase(turn, withDeadline(turn, next, counts), counts), counts);
+  dropOldSets(turn);
 };
 
-function take(turn: RolloutTurn): RolloutState {
-  const { spec, state } = turn;
-  if (spec.isPaused) return { ...state, phase: 'Paused', message: 'manually paused' };
-  if (state.stableRS === '' || state.currentPodHash === state.stableRS) return settleStable(turn);
-  const next = spec.strategy.kind === 'canary' ? stepCanary(turn) : stepBlueGreen(turn);
-  return next.phase === 'Progressing' ? withDeadline(turn, next) : next;
+function byRevision(a: LiveObject, b: LiveObject): number {
+  return toRevision(a) - toRevision(b);
 }
 
-/** The first template ever, and the stable one wanted again, are simply brought up: no steps, no analyses. */
-function settleStable(turn: RolloutTurn): RolloutState {
-  const { world, rollout, spec, state, newSet, otherSets } = turn;
-  scaleReplicaSet(world, rollout, newSet, spec.replicas);
-  const isBlueGreen = spec.strategy.kind === 'blue_green';
-  world.headway.delete(toRetireKey(newSet));
-  for (const set of otherSets) {
-    if (isBlueGreen) retireLater(turn, set);
-    else scaleReplicaSet(world, rollout, set, 0);
-  }
-  select(turn, state.currentPodHash, state.currentPodHash);
-  const isAlone = isBlueGreen || otherSets.every((set) => toCounts(set).replicas === 0);
-  const isUp = toCounts(newSet).available >= spec.replicas && isAlone;
-  const selectors = isBlueGreen ? { activeSelector: state.currentPodHash, previewSelector: state.currentPodHash } : {};
-  const next = {
-    ...state,
-    ...selectors,
-    currentStepIndex: spec.steps.length,
-    controllerPause: false,
-    pauseConditions: [],
-  };
-  if (isUp) return { ...next, stableRS: state.currentPodHash, phase: 'Healthy', message: '' };
-  return withDeadline(turn, {
-    ...next,
-    phase: 'Progressing',
-    message: 'updated replicas are still becoming available',
-  });
+function isOlder(set: LiveObject, than: LiveObject | undefined): boolean {
+  return than !== undefined && set.metadata.creationTimestamp < than.metadata.creationTimestamp;
 }
 
-/** Too long without a new pod becoming available: Degraded, and aborted where the specification says so. */
-function withDeadline(turn: RolloutTurn, next: RolloutState): RolloutState {
-  const { world, rollout, spec, newSet } = turn;
-  const { uid } = rollout.metadata;
-  const now = world.timeline.now();
-  const { replicas, available } = toCounts(newSet);
-  const key = `${newSet.metadata.name} ${next.currentStepIndex} ${available}`;
-  const last = world.headway.get(uid);
-  const isWaiting = available < toReplicas(newSet) || replicas < toReplicas(newSet);
-  if (last === undefined || last.key !== key || !isWaiting) world.headway.set(uid, { key, atMs: now });
-  const leftMs =
-    spec.progressDeadlineSeconds * 1000 - world.timeline.toSimulated(now - (world.headway.get(uid)?.atMs ?? now));
-  if (leftMs > 0) {
-    if (isWaiting) world.requeue(toObjectRef(rollout), leftMs + 1);
-    return next;
-  }
-  const reason = `ProgressDeadlineExceeded: ReplicaSet "${newSet.metadata.name}" has timed out progressing.`;
-  if (spec.abortsAtDeadline && next.stableRS !== '' && next.stableRS !== next.currentPodHash)
-    return abort(turn, next, reason);
-  return { ...next, phase: 'Degraded', message: reason };
+/** Where the specification says so, an update that does not come forward is given up. */
+function withDeadline(turn: RolloutTurn, next: RolloutState, counts: RolloutCounts): RolloutState {
+  const isUnderWay = !isAborted(turn) && next.stableRS !== next.currentPodHash;
+  if (!turn.spec.abortsAtDeadline || !isUnderWay || !isPastDeadline(turn, next, counts)) return next;
+  turn.marks.abort = toLateMessage(turn);
+  return applyMarks(turn, { ...next, currentStepIndex: 0 });
 }
 
-function publish({ world, rollout, spec, newSet }: RolloutTurn, state: RolloutState): void {
-  const sets = listReplicaSets(world, rollout);
-  const sum = (field: 'replicas' | 'ready' | 'available') =>
-    sets.reduce((total, set) => total + toCounts(set)[field], 0);
-  const current = world.cluster.find(toObjectRef(newSet)) ?? newSet;
+function publish(turn: RolloutTurn, state: RolloutState, counts: RolloutCounts): void {
+  const { world, rollout, spec } = turn;
   const isHealthy = state.phase === 'Healthy';
+  const isAvailable = counts.available >= spec.replicas;
   const conditions = [
     {
       type: 'Available',
-      status: sum('available') >= spec.replicas ? 'True' : 'False',
-      reason: sum('available') >= spec.replicas ? 'AvailableReason' : 'AvailableReason',
-      message:
-        sum('available') >= spec.replicas
-          ? 'Rollout has minimum availability'
-          : 'Rollout does not have minimum availability',
+      status: isAvailable ? 'True' : 'False',
+      reason: 'AvailableReason',
+      message: isAvailable ? 'Rollout has minimum availability' : 'Rollout does not have minimum availability',
     },
-    {
-      type: 'Progressing',
-      status: state.phase === 'Degraded' ? 'False' : 'True',
-      reason: toProgressReason(state),
-      message: state.message,
-    },
+    toProgressing(state),
     {
       type: 'Healthy',
       status: isHealthy ? 'True' : 'False',
       reason: isHealthy ? 'RolloutHealthy' : 'RolloutNotHealthy',
       message: isHealthy ? 'Rollout is healthy' : 'Rollout is not healthy',
     },
+    {
+      type: 'Completed',
+      status: state.stableRS === state.currentPodHash ? 'True' : 'False',
+      reason: 'RolloutCompleted',
+      message: 'RolloutCompleted',
+    },
   ];
   world.cluster.setStatus(toObjectRef(rollout), {
     ...toStatusFields(state, rollout.metadata.generation, spec.strategy.kind === 'canary'),
-    ...(recordAt(rollout, 'status', 'canary')['currentStepAnalysisRunStatus'] === undefined
-      ? {}
-      : { canary: recordAt(rollout, 'status', 'canary') }),
-    replicas: sum('replicas'),
-    updatedReplicas: toCounts(current).replicas,
-    readyReplicas: sum('ready'),
-    availableReplicas: sum('available'),
+    replicas: counts.replicas,
+    updatedReplicas: counts.updated,
+    readyReplicas: counts.ready,
+    availableReplicas: counts.available,
     conditions: keepTransitionTimes(conditions, rollout['status'], world.timeline.stamp()),
   });
 }
 
-function toProgressReason(state: RolloutState): string {
-  if (state.abort) return 'RolloutAborted';
-  if (state.phase === 'Paused') return 'RolloutPaused';
-  if (state.phase === 'Healthy') return 'NewReplicaSetAvailable';
-  return state.phase === 'Degraded' ? 'ProgressDeadlineExceeded' : 'ReplicaSetUpdated';
+function toProgressing(state: RolloutState) {
+  const isTrouble = state.phase === 'Degraded';
+  const reason = state.abort
+    ? 'RolloutAborted'
+    : isTrouble
+      ? 'ProgressDeadlineExceeded'
+      : state.phase === 'Paused'
+        ? 'RolloutPaused'
+        : state.phase === 'Healthy'
+          ? 'NewReplicaSetAvailable'
+          : 'ReplicaSetUpdated';
+  const status = isTrouble ? 'False' : state.phase === 'Paused' ? 'Unknown' : 'True';
+  return { type: 'Progressing', status, reason, message: state.message };
 }
 
-/** After success the workload whose template was borrowed gives up its own pods, and old ReplicaSets beyond the limit go. */
-function retire({ world, rollout, spec }: RolloutTurn): void {
-  if (spec.workload !== undefined && spec.workload.scaleDown !== 'never') {
-    const namespace = rollout.metadata.namespace ?? '';
-    world.cluster.update({ group: 'apps', kind: 'Deployment', namespace, name: spec.workload.name }, (live) => ({
-      ...live,
-      spec: { ...recordAt(live, 'spec'), replicas: 0 },
-    }));
-  }
-  stopAnalyses(world, rollout);
-  const idle = listReplicaSets(world, rollout)
-    .filter((set) => toReplicas(set) === 0)
-    .toSorted((a, b) => toRevision(a) - toRevision(b));
+/** Nothing else of the status changes: the controller does not look further. */
+function publishInvalid(world: World, rollout: LiveObject, invalid: string): void {
+  const others = listAt(rollout, 'status', 'conditions').filter((one) => textAt(one, 'type') !== 'InvalidSpec');
+  const condition = { type: 'InvalidSpec', status: 'True', reason: 'InvalidSpec', message: invalid };
+  world.cluster.setStatus(toObjectRef(rollout), {
+    ...recordAt(rollout, 'status'),
+    observedGeneration: String(rollout.metadata.generation ?? 1),
+    phase: 'Degraded',
+    message: `InvalidSpec: ${invalid}`,
+    conditions: [...others, ...keepTransitionTimes([condition], rollout['status'], world.timeline.stamp())],
+  });
+}
+
+/** Old ReplicaSets beyond the limit go, once they have no pods. */
+function dropOldSets({ world, rollout, otherSets }: RolloutTurn): void {
   const limit = Number(recordAt(rollout, 'spec')['revisionHistoryLimit'] ?? 10);
-  for (const set of idle.slice(0, Math.max(0, idle.length - limit))) world.cluster.delete(toObjectRef(set));
+  const oldest = otherSets.toSorted(byRevision).slice(0, Math.max(0, otherSets.length - limit));
+  for (const set of oldest) if (toReplicas(set) === 0) world.cluster.delete(toObjectRef(set));
 }

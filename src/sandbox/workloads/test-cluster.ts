@@ -25,6 +25,7 @@ export function createTestCluster(settings: { progressDeadlineSeconds?: number }
       progressDeadlineSeconds: settings.progressDeadlineSeconds ?? 600,
       nodes: ['node-1', 'node-2', 'node-3'],
     },
+    measurements: () => undefined,
   });
   const seconds = (count: number) => clock.advance(count * 1000);
   const health = (ref: ObjectRef) => {

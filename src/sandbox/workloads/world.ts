@@ -11,6 +11,8 @@ export interface World {
   random: () => number;
   logs: PodLogs;
   settings: SimulationSettings;
+  /** What all measurements come to now, where that was set from outside. */
+  measurements: () => string | undefined;
   /** When a rollout last made headway, by uid. Times in the objects are too coarse to tell. */
   headway: Map<string, { key: string; atMs: number }>;
   /** Has the object looked at again after this much simulated time. */

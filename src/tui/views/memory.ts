@@ -128,6 +128,8 @@ function toOutcome({ outcome, regression }: HistoryView['items'][number]): { gly
       return { glyph: 'x', tone: 'bad' };
     case 'rolled_back':
       return { glyph: 'r', tone: 'bad' };
+    case 'inconclusive':
+      return { glyph: '?', tone: 'warn' };
     case 'superseded':
     case 'cancelled':
       return { glyph: '-', tone: 'dim' };

@@ -107,11 +107,13 @@ describe('capacity', () => {
   it('lets a Deployment run nothing whose pods a Rollout runs, and no other', async () => {
     const toRollout = (name: string, replicas: number) =>
       `---\n${toObject('argoproj.io/v1alpha1', 'Rollout', `spec: { replicas: ${replicas}, workloadRef: { apiVersion: apps/v1, kind: Deployment, name: ${name} }, strategy: { canary: {} } }\n`)}`;
-    const step = async (rollout: string) =>
-      await inspect(toDeployment({ replicas: 3 }) + rollout, toDeployment({ replicas: 0 }) + rollout);
+    const step = async (rollout: string, before = rollout) =>
+      await inspect(toDeployment({ replicas: 3 }) + before, toDeployment({ replicas: 0 }) + rollout);
     expect(await step(toRollout('web', 3))).toEqual([]);
     expect(await step(toRollout('web', 0))).toEqual(['warning destructive spec.replicas']);
     expect(await step(toRollout('other', 3))).toEqual(['warning destructive spec.replicas']);
+    // It comes with the change: nobody serves until its first pods are ready.
+    expect(await step(toRollout('web', 3), '')).toEqual(['warning destructive spec.replicas']);
   });
 
   it('sees a suspended CronJob and a stopped first deploy', async () => {

@@ -2,9 +2,10 @@ import { findField, toStringMap } from '../../manifest/fields.ts';
 import { toRefLabel } from '../../manifest/object.ts';
 import type { ManifestObject, ObjectChange } from '../../manifest/object.ts';
 import { toQuantityNumber } from '../../manifest/quantity.ts';
-import { findWorkload, toWorkloads } from '../../manifest/workload.ts';
+import { findWorkload } from '../../manifest/workload.ts';
 import type { ChangeCheck, ChangeInput } from '../change.ts';
 import type { Finding } from '../finding.ts';
+import { findRunner } from '../runner.ts';
 
 const CHECK = 'destructive';
 
@@ -25,7 +26,10 @@ export const destructiveCheck: ChangeCheck = {
       if (change.before === undefined) return inspectAdded(change, change.after);
       return [
         ...inspectImmutable(change, change.before, change.after),
-        ...(isRunByRollout(change, input) ? [] : inspectReplicas(change, change.before, change.after)),
+        // A Deployment whose pods a Rollout runs describes them, and needs none of its own.
+        ...(findRunner(change.ref, input.changes, input.after) === undefined
+          ? inspectReplicas(change, change.before, change.after)
+          : []),
         ...inspectClaim(change, change.before, change.after),
         ...inspectGitOps(change),
       ];
@@ -129,18 +133,6 @@ function isReplaced(object: ManifestObject): boolean {
   const isHook = 'argocd.argoproj.io/hook' in annotations || 'helm.sh/hook' in annotations;
   const options = annotations['argocd.argoproj.io/sync-options'] ?? '';
   return isHook || /(?:^|,)\s*(?:Replace|Force)=true\b/.test(options);
-}
-
-// A Deployment whose pods a Rollout runs describes them, and needs none of its own.
-function isRunByRollout({ ref }: ObjectChange, { after }: ChangeInput): boolean {
-  return toWorkloads(after).some(
-    ({ kind, namespace, replicas, workloadRef }) =>
-      kind === 'Rollout' &&
-      namespace === ref.namespace &&
-      replicas !== 0 &&
-      workloadRef?.kind === ref.kind &&
-      workloadRef.name === ref.name,
-  );
 }
 
 function inspectReplicas(change: ObjectChange, before: ManifestObject, after: ManifestObject): Finding[] {

@@ -51,6 +51,7 @@ export class WebChart extends Chart {
             count: 5,
             failureLimit: 2,
             inconclusiveLimit: 0,
+            consecutiveErrorLimit: 30,
             successCondition: 'len(result) > 0 && all(result, {!isNaN(#) && !isInf(#) && # <= 0.2})',
             failureCondition: 'any(result, {!isNaN(#) && # > 0.2})',
             provider: {
@@ -67,6 +68,7 @@ export class WebChart extends Chart {
             count: 3,
             failureLimit: 1,
             inconclusiveLimit: 0,
+            consecutiveErrorLimit: 30,
             successCondition: 'len(result) > 0 && all(result, {!isNaN(#) && !isInf(#) && # >= 0.1 && # <= 0.9})',
             failureCondition: 'any(result, {!isNaN(#) && (# < 0.1 || # > 0.9)})',
             provider: {

@@ -49,6 +49,7 @@ export class WebChart extends Chart {
             count: 3,
             failureLimit: 1,
             inconclusiveLimit: 0,
+            consecutiveErrorLimit: 30,
             successCondition: 'len(result) > 0 && all(result, {!isNaN(#) && !isInf(#) && # >= 0.95})',
             failureCondition: 'any(result, {!isNaN(#) && # < 0.95})',
             provider: {
@@ -65,6 +66,7 @@ export class WebChart extends Chart {
             count: 3,
             failureLimit: 1,
             inconclusiveLimit: 0,
+            consecutiveErrorLimit: 30,
             successCondition: 'len(result) > 0 && all(result, {!isNaN(#) && !isInf(#) && # <= 0.5})',
             failureCondition: 'any(result, {!isNaN(#) && # > 0.5})',
             provider: {

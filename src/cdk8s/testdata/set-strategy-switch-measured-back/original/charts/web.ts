@@ -59,6 +59,7 @@ export class WebChart extends Chart {
             count: 3,
             failureLimit: 1,
             inconclusiveLimit: 0,
+            consecutiveErrorLimit: 30,
             successCondition: 'len(result) > 0 && all(result, {!isNaN(#) && !isInf(#) && # <= 0})',
             failureCondition: 'any(result, {!isNaN(#) && # > 0})',
             provider: {
@@ -88,6 +89,7 @@ export class WebChart extends Chart {
             count: 3,
             failureLimit: 1,
             inconclusiveLimit: 0,
+            consecutiveErrorLimit: 30,
             successCondition: 'len(result) > 0 && all(result, {!isNaN(#) && !isInf(#) && # >= 0.95})',
             failureCondition: 'any(result, {!isNaN(#) && # < 0.95})',
             provider: {
@@ -104,6 +106,7 @@ export class WebChart extends Chart {
             count: 3,
             failureLimit: 1,
             inconclusiveLimit: 0,
+            consecutiveErrorLimit: 30,
             successCondition: 'len(result) > 0 && all(result, {!isNaN(#) && !isInf(#) && # <= 0.5})',
             failureCondition: 'any(result, {!isNaN(#) && # > 0.5})',
             provider: {
