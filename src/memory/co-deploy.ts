@@ -146,11 +146,11 @@ export function testPairs(pairs: CoDeploys, line: Timeline, atMs: number): void 
     const candidates = [...counts].filter(([, count]) => count >= MIN_FAILED_TOGETHER);
     if (candidates.length === 0) continue;
     const all = getCases(own);
-    const together = countTogether(all);
+    const together = countTogether(line, all);
     const rate = all.filter(({ failed }) => failed).length / all.length;
     const tested = [];
     for (const [other, count] of candidates) {
-      const met = together.get(other) ?? 0;
+      const met = together[other] ?? 0;
       // Where the effect is too small to be claimed the test need not be made.
       if (met >= MIN_TOGETHER && count / met > rate + MIN_EFFECT) tested.push({ other, p: testPair(all, other, []) });
     }
@@ -158,12 +158,12 @@ export function testPairs(pairs: CoDeploys, line: Timeline, atMs: number): void 
     pairs.tests.set(own, { pairs: tested, possible, failures: pairs.failures.get(own) ?? 0 });
   }
   const limit = discoveryLimit(pairs);
-  for (const [own, { pairs: tested }] of pairs.tests) {
+  pairs.tests.forEach(({ pairs: tested }, own) => {
     const pool = tested.filter(({ p }) => p <= limit).map(({ other }) => other);
     if (pool.length === 0) pairs.patterns.delete(own);
     else if (pairs.untested.has(own) || !pairs.patterns.has(own))
       pairs.patterns.set(own, selectPatterns(line, getCases(own), pool));
-  }
+  });
   pairs.untested.clear();
 }
 
