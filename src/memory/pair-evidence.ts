@@ -1,3 +1,4 @@
+import { LARGEST_P } from './discovery.ts';
 import type { Stratum } from './exact-test.ts';
 import { exactMidP, smallestMidP } from './exact-test.ts';
 import { betaQuantile } from './statistics.ts';
@@ -8,8 +9,6 @@ const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 /** Deploys together below which nothing can be told. */
 export const MIN_TOGETHER = 5;
-/** Nothing less surprising than this is ever claimed. */
-export const LARGEST_P = 0.01;
 /** A claim must raise the rate of failure by this much even at the low end of its interval. */
 export const MIN_EFFECT = 0.1;
 /** Newest deploys of a service that are compared; what is older says little about today. */
@@ -79,26 +78,23 @@ export function countTogether(line: Timeline, cases: readonly Case[]): Uint32Arr
  */
 export function smallestPossible(cases: readonly Case[], together: Uint32Array): number[] {
   const totals: KeyedStratum[] = [];
-  const beside = new Map<number, Map<number, number>>();
+  const met = new Map<number, { stratum: KeyedStratum; beside: number }[]>();
   for (const { failed, period, beside: others, failing } of cases) {
-    const key = period * 2 + (failing.length >= BAD_HOUR ? 1 : 0);
-    const stratum = getStratum(totals, key);
+    const stratum = getStratum(totals, period * 2 + (failing.length >= BAD_HOUR ? 1 : 0));
     stratum.total += 1;
     if (failed) stratum.failed += 1;
     for (const other of others) {
       if (together[other]! < MIN_TOGETHER) continue;
-      const met = beside.get(other) ?? new Map<number, number>();
-      beside.set(other, met);
-      met.set(key, (met.get(key) ?? 0) + 1);
+      const known = met.get(other) ?? [];
+      if (known.length === 0) met.set(other, known);
+      const count = known.findLast((one) => one.stratum === stratum);
+      if (count === undefined) known.push({ stratum, beside: 1 });
+      else count.beside += 1;
     }
   }
   const result: number[] = [];
-  for (const met of beside.values()) {
-    const strata = [...met].map(([key, count]) => {
-      const { total, failed } = getStratum(totals, key);
-      return { total, failed, beside: count, both: 0 };
-    });
-    const smallest = smallestMidP(strata);
+  for (const counts of met.values()) {
+    const smallest = smallestMidP(counts.map(({ stratum, beside }) => ({ ...stratum, beside })));
     if (smallest <= LARGEST_P) result.push(smallest);
   }
   return result;
