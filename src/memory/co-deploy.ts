@@ -1,6 +1,5 @@
 import type { Case, ConfirmedPattern } from './pair-evidence.ts';
 import {
-  LARGEST_P,
   MIN_EFFECT,
   MIN_TOGETHER,
   countTogether,
@@ -10,6 +9,8 @@ import {
   toCases,
   toPattern,
 } from './pair-evidence.ts';
+import type { Discoveries } from './discovery.ts';
+import { createDiscoveries, discoveryLimit, noteTest } from './discovery.ts';
 import type { Suspicions } from './suspicion.ts';
 import { STRENGTH, suspicionOf } from './suspicion.ts';
 import type { Timeline } from './timeline.ts';
@@ -18,8 +19,6 @@ import { servicesBeside, underWayAmong } from './timeline.ts';
 const DAY_MS = 86_400_000;
 /** Failures together below which a pair is not looked at. */
 const MIN_FAILED_TOGETHER = 2;
-/** Share of false claims that is accepted among the claims. */
-const FALSE_DISCOVERY_RATE = 0.12;
 
 /** What was seen and claimed about pairs of services of one environment. Plain data. */
 export interface CoDeploys {
@@ -30,8 +29,9 @@ export interface CoDeploys {
   /** Services with a failure since the last test. */
   untested: Set<number>;
   testedAtMs: number;
-  /** By service: the pairs that were tested, with their p values, the smallest p values that were possible at all, and how often it had failed. */
-  tests: Map<number, { pairs: { other: number; p: number }[]; possible: number[]; failures: number }>;
+  /** By service: how often it had failed when it was tested last. */
+  tested: Map<number, number>;
+  discoveries: Discoveries;
   patterns: Map<number, ConfirmedPattern[]>;
   suspicions: Suspicions;
 }
@@ -42,7 +42,8 @@ export function createCoDeploys(): CoDeploys {
     failures: new Map(),
     untested: new Set(),
     testedAtMs: Number.NEGATIVE_INFINITY,
-    tests: new Map(),
+    tested: new Map(),
+    discoveries: createDiscoveries(),
     patterns: new Map(),
     suspicions: [],
   };
@@ -146,19 +147,21 @@ export function testPairs(pairs: CoDeploys, line: Timeline, atMs: number): void 
     const candidates = [...counts].filter(([, count]) => count >= MIN_FAILED_TOGETHER);
     if (candidates.length === 0) continue;
     const all = getCases(own);
-    const together = countTogether(all);
+    const together = countTogether(line, all);
     const rate = all.filter(({ failed }) => failed).length / all.length;
     const tested = [];
     for (const [other, count] of candidates) {
-      const met = together.get(other) ?? 0;
+      const met = together[other] ?? 0;
       // Where the effect is too small to be claimed the test need not be made.
       if (met >= MIN_TOGETHER && count / met > rate + MIN_EFFECT) tested.push({ other, p: testPair(all, other, []) });
     }
-    const possible = smallestPossible(all, together);
-    pairs.tests.set(own, { pairs: tested, possible, failures: pairs.failures.get(own) ?? 0 });
+    noteTest(pairs.discoveries, own, tested, smallestPossible(all, together));
+    pairs.tested.set(own, pairs.failures.get(own) ?? 0);
   }
-  const limit = discoveryLimit(pairs);
-  for (const [own, { pairs: tested }] of pairs.tests) {
+  const { surprising } = pairs.discoveries;
+  const limit = discoveryLimit(pairs.discoveries);
+  for (const own of pairs.patterns.keys()) if (!surprising.has(own)) pairs.patterns.delete(own);
+  for (const [own, tested] of surprising) {
     const pool = tested.filter(({ p }) => p <= limit).map(({ other }) => other);
     if (pool.length === 0) pairs.patterns.delete(own);
     else if (pairs.untested.has(own) || !pairs.patterns.has(own))
@@ -173,43 +176,6 @@ export function testPairs(pairs: CoDeploys, line: Timeline, atMs: number): void 
  */
 function isDue(pairs: CoDeploys, own: number): boolean {
   if (pairs.patterns.has(own)) return true;
-  const before = pairs.tests.get(own)?.failures ?? 0;
+  const before = pairs.tested.get(own) ?? 0;
   return (pairs.failures.get(own) ?? 0) >= before * 1.15;
-}
-
-/**
- * The largest p value that is still believed: Benjamini and Hochberg's rule, over the pairs that could have reached the
- * value in question at all.
- */
-function discoveryLimit(pairs: CoDeploys): number {
-  const values: number[] = [];
-  for (const test of pairs.tests.values()) for (const { p } of test.pairs) if (p <= LARGEST_P) values.push(p);
-  if (values.length === 0) return 0;
-  values.sort((a, b) => a - b);
-  const reachable = countUpTo(pairs, values);
-  for (let rank = values.length; rank > 0; rank -= 1) {
-    const value = values[rank - 1] ?? 1;
-    if (value <= (FALSE_DISCOVERY_RATE * rank) / Math.max(1, reachable[rank - 1] ?? 1)) return value;
-  }
-  return 0;
-}
-
-/** For each of the ascending values, how many pairs could have reached it. There are few values and very many pairs. */
-function countUpTo(pairs: CoDeploys, values: readonly number[]): number[] {
-  const counts = values.map(() => 0);
-  const largest = values.at(-1) ?? 0;
-  for (const { possible } of pairs.tests.values())
-    for (const smallest of possible) {
-      if (smallest > largest) continue;
-      let low = 0;
-      let high = values.length - 1;
-      while (low < high) {
-        const middle = (low + high) >> 1;
-        if ((values[middle] ?? 0) < smallest) low = middle + 1;
-        else high = middle;
-      }
-      counts[low] = (counts[low] ?? 0) + 1;
-    }
-  let sum = 0;
-  return counts.map((count) => (sum += count));
 }

@@ -1,5 +1,8 @@
 import { logGamma } from './statistics.ts';
 
+/** Logarithms of the factorials of the counts that come. */
+const LOG_FACTORIALS = Float64Array.from({ length: 1024 }, (_, n) => logGamma(n + 1));
+
 /** One stratum of a two-by-two table: of `total` deploys `failed` failed, `beside` had company, `both` had both. */
 export interface Stratum {
   total: number;
@@ -56,5 +59,9 @@ function convolve(a: Float64Array, b: Float64Array): Float64Array<ArrayBuffer> {
 }
 
 function logChoose(n: number, k: number): number {
-  return logGamma(n + 1) - logGamma(k + 1) - logGamma(n - k + 1);
+  return logFactorial(n) - logFactorial(k) - logFactorial(n - k);
+}
+
+function logFactorial(n: number): number {
+  return LOG_FACTORIALS[n] ?? logGamma(n + 1);
 }

@@ -198,6 +198,12 @@ export const FEATURES: readonly Feature[] = [
   { name: 'stateful', signal: 'stateful', mean: 0.2, sd: 0.3, value: ({ seen }) => flag(seen.stateful) },
 ];
 
+/**
+ * Copied for every deploy. A typed array of this size would live outside the heap, and an array begun with whole numbers is
+ * made anew at its first fraction; either costs more than all the sums.
+ */
+const BLANK: readonly number[] = FEATURES.map(() => 0.5);
+
 /** @param ignored signals that count for nothing, by name */
 export function toFeatures(
   seen: Observation,
@@ -206,8 +212,12 @@ export function toFeatures(
   ignored: ReadonlySet<string> = new Set(),
 ): number[] {
   const input = { seen, atMs, rate };
-  // Kept with every deploy under way. A plain array, since a typed one of this size lives outside the heap and costs more than all the sums.
-  return FEATURES.map((feature) => (ignored.size > 0 && ignored.has(feature.signal) ? 0 : feature.value(input)));
+  const features = BLANK.slice();
+  for (let index = 0; index < FEATURES.length; index += 1) {
+    const feature = FEATURES[index]!;
+    features[index] = ignored.size > 0 && ignored.has(feature.signal) ? 0 : feature.value(input);
+  }
+  return features;
 }
 
 function flag(value: boolean): number {
@@ -220,7 +230,7 @@ function fading(sinceMs: number, spanMs: number): number {
 }
 
 function sinceFailureMs(state: ServiceState | undefined, atMs: number): number {
-  return atMs - (state?.lastFailure?.outcome?.atMs ?? Number.NEGATIVE_INFINITY);
+  return atMs - (state?.lastFailedAtMs ?? Number.NEGATIVE_INFINITY);
 }
 
 /** The service's own rate against its environment's, in log-odds, as if it had begun with `weight` average deploys. */

@@ -9,6 +9,8 @@ export interface OnlineLogistic {
   mean: Float64Array;
   /** Row by row, symmetric. */
   covariance: Float64Array;
+  /** Scratch of one step, kept since a step is taken for every deploy. */
+  pull: Float64Array;
 }
 
 export function createLogistic(prior: readonly { mean: number; sd: number }[]): OnlineLogistic {
@@ -17,7 +19,7 @@ export function createLogistic(prior: readonly { mean: number; sd: number }[]): 
   prior.forEach(({ sd }, index) => {
     covariance[index * size + index] = sd * sd;
   });
-  return { mean: Float64Array.from(prior, ({ mean }) => mean), covariance };
+  return { mean: Float64Array.from(prior, ({ mean }) => mean), covariance, pull: new Float64Array(size) };
 }
 
 /** The log-odds the coefficients add for these features. */
@@ -61,32 +63,28 @@ export function learnLogistic(
   failed: boolean,
   weight: number,
 ): void {
-  const { mean, covariance } = model;
+  const { mean, covariance, pull } = model;
   const size = mean.length;
-  const pull = new Array<number>(size).fill(0);
+  pull.fill(0);
   for (let row = 0; row < size; row += 1) {
     const feature = features[row]!;
     if (feature === 0) continue;
     const start = row * size;
     for (let column = 0; column < size; column += 1) pull[column]! += covariance[start + column]! * feature;
   }
-  // Coefficients that none of these features was ever seen with are left alone: their part of the pull is zero.
-  const moved: number[] = [];
   let variance = 0;
-  for (let row = 0; row < size; row += 1) {
-    if (pull[row] === 0) continue;
-    moved.push(row);
-    variance += pull[row]! * features[row]!;
-  }
+  for (let row = 0; row < size; row += 1) variance += pull[row]! * features[row]!;
   const probability = toProbability(offset + scoreOf(model, features));
   const curvature = weight * Math.max(probability * (1 - probability), 1e-4);
   const shrink = 1 / (1 + curvature * variance);
   const step = weight * ((failed ? 1 : 0) - probability) * shrink;
   const cut = curvature * shrink;
-  for (const row of moved) {
+  for (let row = 0; row < size; row += 1) {
+    // Coefficients that none of these features was ever seen with are left alone.
+    if (pull[row] === 0) continue;
     mean[row]! += pull[row]! * step;
     const scaled = cut * pull[row]!;
     const start = row * size;
-    for (const column of moved) covariance[start + column]! -= scaled * pull[column]!;
+    for (let column = 0; column < size; column += 1) covariance[start + column]! -= scaled * pull[column]!;
   }
 }

@@ -1,3 +1,4 @@
+import { LARGEST_P } from './discovery.ts';
 import type { Stratum } from './exact-test.ts';
 import { exactMidP, smallestMidP } from './exact-test.ts';
 import { betaQuantile } from './statistics.ts';
@@ -8,8 +9,6 @@ const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 /** Deploys together below which nothing can be told. */
 export const MIN_TOGETHER = 5;
-/** Nothing less surprising than this is ever claimed. */
-export const LARGEST_P = 0.01;
 /** A claim must raise the rate of failure by this much even at the low end of its interval. */
 export const MIN_EFFECT = 0.1;
 /** Newest deploys of a service that are compared; what is older says little about today. */
@@ -31,6 +30,10 @@ export interface ConfirmedPattern {
   high: number;
   /** What the company adds to the probability of failure. */
   excess: number;
+}
+
+interface KeyedStratum extends Stratum {
+  key: number;
 }
 
 /** One ended deploy of a service: how it went, and who was around. */
@@ -62,10 +65,10 @@ export function toCases(line: Timeline, own: number): Case[] {
   return cases;
 }
 
-/** How often the service deployed with each other one under way. */
-export function countTogether(cases: readonly Case[]): Map<number, number> {
-  const together = new Map<number, number>();
-  for (const { beside } of cases) for (const other of beside) together.set(other, (together.get(other) ?? 0) + 1);
+/** How often the service deployed with each other one under way, by service. */
+export function countTogether(line: Timeline, cases: readonly Case[]): Uint32Array {
+  const together = new Uint32Array(line.names.length);
+  for (const { beside } of cases) for (const other of beside) together[other]! += 1;
   return together;
 }
 
@@ -73,29 +76,25 @@ export function countTogether(cases: readonly Case[]): Map<number, number> {
  * For every pair that met often enough, the smallest p value it could have reached, of those small enough to matter. The
  * strata are those of the pair test but for one thing: a partner's own failures count towards a bad hour here.
  */
-export function smallestPossible(cases: readonly Case[], together: ReadonlyMap<number, number>): number[] {
-  const totals = new Map<number, { total: number; failed: number }>();
-  const beside = new Map<number, Map<number, number>>();
+export function smallestPossible(cases: readonly Case[], together: Uint32Array): number[] {
+  const totals: KeyedStratum[] = [];
+  const met = new Map<number, { stratum: KeyedStratum; beside: number }[]>();
   for (const { failed, period, beside: others, failing } of cases) {
-    const key = period * 2 + (failing.length >= BAD_HOUR ? 1 : 0);
-    const stratum = totals.get(key) ?? { total: 0, failed: 0 };
-    totals.set(key, stratum);
+    const stratum = getStratum(totals, period * 2 + (failing.length >= BAD_HOUR ? 1 : 0));
     stratum.total += 1;
     if (failed) stratum.failed += 1;
     for (const other of others) {
-      if ((together.get(other) ?? 0) < MIN_TOGETHER) continue;
-      const met = beside.get(other) ?? new Map<number, number>();
-      beside.set(other, met);
-      met.set(key, (met.get(key) ?? 0) + 1);
+      if (together[other]! < MIN_TOGETHER) continue;
+      const known = met.get(other) ?? [];
+      if (known.length === 0) met.set(other, known);
+      const count = known.findLast((one) => one.stratum === stratum);
+      if (count === undefined) known.push({ stratum, beside: 1 });
+      else count.beside += 1;
     }
   }
   const result: number[] = [];
-  for (const met of beside.values()) {
-    const strata = [...met].map(([key, count]) => {
-      const { total, failed } = totals.get(key) ?? { total: 0, failed: 0 };
-      return { total, failed, beside: count, both: 0 };
-    });
-    const smallest = smallestMidP(strata);
+  for (const counts of met.values()) {
+    const smallest = smallestMidP(counts.map(({ stratum, beside }) => ({ ...stratum, beside })));
     if (smallest <= LARGEST_P) result.push(smallest);
   }
   return result;
@@ -109,8 +108,16 @@ export function testPair(cases: readonly Case[], other: number, kept: readonly n
   return exactMidP(toStrata(cases, other, kept));
 }
 
+/** The stratum of a key, a new one where there is none. There are few, and the cases come nearly in their order. */
+function getStratum(strata: KeyedStratum[], key: number): KeyedStratum {
+  for (let at = strata.length - 1; at >= 0; at -= 1) if (strata[at]!.key === key) return strata[at]!;
+  const created = { key, total: 0, failed: 0, beside: 0, both: 0 };
+  strata.push(created);
+  return created;
+}
+
 function toStrata(cases: readonly Case[], other: number, kept: readonly number[]): Stratum[] {
-  const strata = new Map<number, Stratum>();
+  const strata: KeyedStratum[] = [];
   for (const { failed, period, beside, failing } of cases) {
     const bad = failing.length >= BAD_HOUR && failing.length - (failing.includes(other) ? 1 : 0) >= BAD_HOUR;
     let key = period * 2 + (bad ? 1 : 0);
@@ -118,15 +125,14 @@ function toStrata(cases: readonly Case[], other: number, kept: readonly number[]
     kept.forEach((partner, index) => {
       if (beside.includes(partner)) key += 2 ** (20 + Math.min(30, index));
     });
-    let stratum = strata.get(key);
-    if (stratum === undefined) strata.set(key, (stratum = { total: 0, failed: 0, beside: 0, both: 0 }));
+    const stratum = getStratum(strata, key);
     stratum.total += 1;
     if (failed) stratum.failed += 1;
     if (!beside.includes(other)) continue;
     stratum.beside += 1;
     if (failed) stratum.both += 1;
   }
-  return [...strata.values()];
+  return strata;
 }
 
 /** One partner after the other, each tested among deploys that are alike in those kept before; then the ones worth saying. */

@@ -55,6 +55,8 @@ export interface ServiceState {
   slow: FadingCount;
   lastStrategy?: Strategy;
   lastFailure?: DeployRecord;
+  /** When that became known; minus infinity where there is none. */
+  lastFailedAtMs: number;
   /** The newest ones, as a ring: `oldest` is the place of the oldest once all are taken. */
   recent: { records: DeployRecord[]; oldest: number };
   patterns: Map<string, FailurePattern>;
@@ -83,6 +85,7 @@ export function createServiceState(scope: Scope, place: number): ServiceState {
     deploys: 0,
     failures: 0,
     run: 0,
+    lastFailedAtMs: Number.NEGATIVE_INFINITY,
     fast: { deploys: 0, failures: 0 },
     slow: { deploys: 0, failures: 0 },
     recent: { records: [], oldest: 0 },
@@ -159,6 +162,7 @@ function addFailure(state: ServiceState, deploy: DeployFact, failure: OutcomeFac
   if ((failure.weight ?? 1) >= 0.5) {
     if (isNewest) state.run += 1;
     state.lastFailure = { deploy, outcome: failure };
+    state.lastFailedAtMs = failure.atMs;
   }
   if (failure.fingerprint !== undefined) addPattern(state, failure.fingerprint, deploy.id, failure.atMs);
 }

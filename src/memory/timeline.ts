@@ -140,9 +140,9 @@ export function besideAmong(line: Timeline, row: number, others: readonly number
   const end = endMs[row] ?? 0;
   const mark = markWanted(line, others);
   for (let other = row - 1; other >= 0 && startMs[other]! > start - MAX_UNDER_WAY_MS; other -= 1)
-    if (endMs[other]! >= start) addWanted(line, mark, who[other]!, found);
+    if (isWanted(line, mark, who[other]!) && endMs[other]! >= start) addWanted(line, who[other]!, found);
   for (let other = row + 1; other < line.length && startMs[other]! <= end; other += 1)
-    addWanted(line, mark, who[other]!, found);
+    if (isWanted(line, mark, who[other]!)) addWanted(line, who[other]!, found);
   return found;
 }
 
@@ -152,7 +152,8 @@ export function underWayAmong(line: Timeline, atMs: number, others: readonly num
   const { startMs, endMs, who, state } = line;
   const mark = markWanted(line, others);
   for (let row = line.length - 1; row >= 0 && startMs[row]! > atMs - MAX_UNDER_WAY_MS; row -= 1)
-    if (state[row] === OPEN || endMs[row]! > atMs) addWanted(line, mark, who[row]!, found);
+    if (isWanted(line, mark, who[row]!) && (state[row] === OPEN || endMs[row]! > atMs))
+      addWanted(line, who[row]!, found);
   return found;
 }
 
@@ -199,8 +200,11 @@ function markWanted(line: Timeline, wanted: readonly number[]): number {
   return line.mark;
 }
 
-function addWanted(line: Timeline, mark: number, service: number, found: number[]): void {
-  if (line.marks[service] !== mark) return;
+function isWanted(line: Timeline, mark: number, service: number): boolean {
+  return line.marks[service] === mark;
+}
+
+function addWanted(line: Timeline, service: number, found: number[]): void {
   line.marks[service] = 0;
   found.push(service);
 }

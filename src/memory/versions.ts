@@ -1,5 +1,5 @@
 import type { ServiceState } from './service-state.ts';
-import { addVersionMs, findVersionMs } from './version-times.ts';
+import { addVersionMs, findVersionMs, hashVersion } from './version-times.ts';
 
 /** Failed versions kept per scope; the oldest are forgotten first. */
 const MAX_FAILED_VERSIONS = 128;
@@ -83,8 +83,9 @@ export function viewVersion(
     hoursBelow: undefined,
   };
   if (version === undefined) return view;
+  const hash = hashVersion(version);
   if (state !== undefined) {
-    view.known = state.versions.places.has(version);
+    view.known = findVersionMs(state.versions, version, hash) !== undefined;
     view.older = view.known && version !== state.lastVersion;
     view.shape = toVersionShape(version);
     view.surprise = surpriseOf(state, view.shape);
@@ -93,7 +94,7 @@ export function viewVersion(
     if (sibling === state || sibling.versions.names.length < MIN_LOWER_DEPLOYS) continue;
     if (!isLower(order, sibling.environment, environment)) continue;
     const name = sibling.scope.environment;
-    const seenAtMs = findVersionMs(sibling.versions, version);
+    const seenAtMs = findVersionMs(sibling.versions, version, hash);
     if (seenAtMs === undefined) view.skipped = [...view.skipped, name];
     else view.hoursBelow = Math.max(view.hoursBelow ?? 0, (atMs - seenAtMs) / 3_600_000);
     const failures = sibling.failedVersions.get(version) ?? 0;
@@ -124,10 +125,11 @@ export function addVersion(
   if (older) state.lastOlderAtMs = atMs;
   addShape(state, shape ?? toVersionShape(version));
   if (!known) {
+    const hash = hashVersion(version);
     for (const sibling of siblings)
-      if (sibling !== state && sibling.versions.places.has(version))
+      if (sibling !== state && findVersionMs(sibling.versions, version, hash) !== undefined)
         addOrder(order, sibling.environment, state.environment);
-    addVersionMs(state.versions, version, atMs);
+    addVersionMs(state.versions, version, hash, atMs);
   }
   state.lastVersion = version;
 }
