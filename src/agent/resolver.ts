@@ -164,7 +164,7 @@ function end(state: AgentStateValue, status: FinalStatus, code: string, sentence
     ending: {
       status,
       code,
-      sentence,
+      sentence: [sentence, state.pushed?.remark, state.reverted?.remark].filter((one) => one !== undefined).join(' '),
       commits: [...state.earlier, ...(state.pushed?.commits ?? [])],
       reverted: state.reverted !== null,
       revertCommits: state.reverted?.commits ?? [],
@@ -199,6 +199,16 @@ async function onDecision(
     }
     case 'granted':
       return observed.kind === 'promotion' ? await promote(deps, state, context, observed) : undefined;
+    case 'merged':
+    case 'conflict':
+      return undefined;
+    case 'closed':
+      return end(
+        state,
+        'failed',
+        'closed_unmerged',
+        `${observed.sentence} ${decision.sentence} The change is still on the branch.`,
+      );
     case 'denied':
     case 'expired':
     case 'superseded':
