@@ -188,6 +188,8 @@ export function listStrange(actual: Pick<Difference, 'changes'>, approved: reado
     const planned = wanted.get(keyOf(change));
     wanted.delete(keyOf(change));
     if (planned === undefined) told.push(`${toRefLabel(change.ref)} is ${change.type} too`);
+    else if (planned.type !== change.type)
+      told.push(`${toRefLabel(change.ref)} is ${change.type}, not ${planned.type}`);
     else if (toEssence(planned) !== toEssence(change))
       told.push(`${toRefLabel(change.ref)} differs${toFields(change, planned)}`);
   }

@@ -2,6 +2,7 @@ import { toIsoTime } from '../lib/clock.ts';
 import { AppError } from '../lib/errors.ts';
 import type { CommitSha } from '../lib/ids.ts';
 import type { PullRequest } from '../forge/forge.ts';
+import { listApprovals } from '../ticket/approval-store.ts';
 import { bookEffect, findEffect, settleEffect, type Effect } from '../ticket/effect-store.ts';
 import type { TicketEventBody } from '../ticket/event.ts';
 import type { StoredPlan } from '../ticket/plan.ts';
@@ -215,8 +216,12 @@ async function toText(
   { plan, isRevert }: ProposalInput,
 ): Promise<{ title: string; body: string }> {
   const ticket = await findTicket(deps.db.knex, state.ticketId);
+  const approvals = await listApprovals(deps.db.knex, state.ticketId);
+  const hash = plan.review?.changeHash;
+  const approval = approvals.findLast((one) => one.state === 'granted' && one.changeHash === hash);
   const reason = state.failure?.sentence ?? 'the change did not become healthy';
-  const input = { plan, isRevert, reason, ticketTitle: ticket?.title ?? '' };
+  const approvedBy = approval?.decidedBy ?? null;
+  const input = { plan, isRevert, reason, approvedBy, ticketTitle: ticket?.title ?? '' };
   // It leaves the house: what looks like a secret is masked as everywhere.
   return { title: deps.redactor.text(toPullTitle(input)), body: deps.redactor.text(toPullBody(input)) };
 }

@@ -17,6 +17,8 @@ export interface PullTextInput {
   isRevert: boolean;
   /** Why the change is taken back. */
   reason: string;
+  /** Who approved exactly this; null where the policy needed nobody. */
+  approvedBy: string | null;
 }
 
 export function toPullTitle({ plan, isRevert }: PullTextInput): string {
@@ -42,13 +44,13 @@ function toRevertPart({ plan, ticketTitle, reason }: PullTextInput): string {
   ].join('\n\n');
 }
 
-function toPlanPart({ plan, ticketTitle }: PullTextInput): string {
+function toPlanPart({ plan, ticketTitle, approvedBy }: PullTextInput): string {
   const { intent, review } = plan;
   const { advice } = intent;
   const list = (items: readonly string[]) => items.map((item) => `- ${toCode(item, 500)}`).join('\n');
   const section = (title: string, text: string) => (text === '' ? [] : [`### ${title}`, text]);
   const approved =
-    review?.policy.decision === 'allow' ? 'The policy needs no approval for it' : 'It was approved in Tiphys';
+    approvedBy === null ? 'The policy needs nobody for it' : `It was approved in Tiphys by ${toCode(approvedBy)}`;
   const warnings = (review?.findings ?? []).filter(({ severity }) => severity !== 'info').slice(0, 20);
   return [
     `For ticket ${toCode(plan.ticketId)}: ${toCode(ticketTitle)}`,
