@@ -15,7 +15,7 @@ import type { TicketEvent } from '../../src/ticket/event.ts';
 import type { HostPull } from './forge-host/pulls.ts';
 import { startForgeHost, type ForgeHost } from './forge-host/server.ts';
 import { git } from './git-run.ts';
-import { untilStatus, untilTicket } from './product.ts';
+import { isIn, untilTicket } from './product.ts';
 
 export const WEBHOOK_SECRET = 'the-secret-of-the-webhook';
 export const HOST_TOKEN = 'tok-5d1e-of-the-git-host';
@@ -34,6 +34,8 @@ export interface PullWorld {
   close(): Promise<void>;
 }
 
+/** Whole products, several gits and a jail share the machine with whatever else runs there. */
+const PATIENCE_MS = 240_000;
 const ARGO_TOKEN = 'argo-token-for-pull-requests';
 
 export async function startPullWorld(kind: ForgeKind): Promise<PullWorld> {
@@ -100,7 +102,9 @@ export interface PullProduct extends PullWorld {
 export async function startPullProduct(kind: ForgeKind, more: Record<string, unknown> = {}): Promise<PullProduct> {
   const world = await startPullWorld(kind);
   const overrides = world.overrides(more);
-  const app = await startApp(loadConfig({ configDir: join(packageDir, 'config'), env: {}, nodeEnv: 'test', overrides }));
+  const app = await startApp(
+    loadConfig({ configDir: join(packageDir, 'config'), env: {}, nodeEnv: 'test', overrides }),
+  );
   const client = createApiClient(app.url);
   return {
     ...world,
@@ -108,7 +112,7 @@ export async function startPullProduct(kind: ForgeKind, more: Record<string, unk
     client,
     events: async (id) => await client.listEvents(id),
     propose: async (title) => await proposeTicket(client, world.host, title),
-    end: async (id) => await untilTicket(client, id, (one) => one.endedAt !== null),
+    end: async (id) => await untilTicket(client, id, (one) => one.endedAt !== null, PATIENCE_MS),
     close: async () => {
       await app.close();
       await world.close();
@@ -122,10 +126,11 @@ export async function proposeTicket(
   title: string,
 ): Promise<{ ticket: TicketView; pull: HostPull }> {
   const { id } = await client.createTicket({ title });
-  const waiting = await untilStatus(client, id, 'pending_plan_approval');
+  const reach = async (status: string) => await untilTicket(client, id, (one) => isIn(one, [status]), PATIENCE_MS);
+  const waiting = await reach('pending_plan_approval');
   if (waiting.hold?.kind !== 'plan_approval') throw new Error('no approval waits');
   await client.approvePlan(id, waiting.hold.changeHash);
-  const ticket = await untilStatus(client, id, 'pending_merge');
+  const ticket = await reach('pending_merge');
   if (ticket.hold?.kind !== 'merge') throw new Error('no pull request waits');
   const pull = await host.pulls.find(ticket.hold.number);
   if (pull === undefined) throw new Error(`the host has no pull request ${ticket.hold.number}`);
