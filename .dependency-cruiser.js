@@ -5,6 +5,7 @@ const ladder = [
   'database',
   'manifest',
   'repo',
+  'forge',
   'cdk8s',
   'rollout',
   'validation',

@@ -6,7 +6,7 @@ import type { ArgoInstanceSettings } from './config/instances.ts';
 import type { Config } from './config/schema.ts';
 import type { LoadedConfig } from './config/load.ts';
 import { createCheckpointer } from './agent/checkpointer.ts';
-import type { GraphDeps } from './agent/deps.ts';
+import type { GraphDeps, Proposals } from './agent/deps.ts';
 import { createDraftCache } from './agent/draft.ts';
 import { createAgentGraph } from './agent/graph.ts';
 import type { InfoView } from './api/contract.ts';
@@ -38,7 +38,10 @@ import { parseFreezeWindows } from './policy/freeze-window.ts';
 import { toPolicyVersion } from './policy/evaluate.ts';
 import { parsePolicySettings } from './policy/settings.ts';
 import { toCredentials } from './repo/configured.ts';
+import { createConfiguredForge } from './forge/configured.ts';
+import type { Forge } from './forge/forge.ts';
 import { openInfraRepo, type InfraRepo } from './repo/infra-repo.ts';
+import { createPullWatcher } from './runner/pull-watcher.ts';
 import { createRunner } from './runner/runner.ts';
 import { createSoakRunner } from './runner/soak-runner.ts';
 import { startEmbedded, type Embedded } from './sandbox/embedded.ts';
@@ -136,6 +139,8 @@ async function assemble(loaded: LoadedConfig, closers: (() => Promise<void> | vo
     protectedNamespaces: config.policy.protectedNamespaces,
   });
   const parts = { repo, memory, redactor, clock, logger };
+  const forge = createConfiguredForge(config, clock);
+  const proposals = forge === undefined ? null : toProposals(config, forge);
   const agent: GraphDeps = {
     db,
     journal,
@@ -150,6 +155,7 @@ async function assemble(loaded: LoadedConfig, closers: (() => Promise<void> | vo
     planners: new Map(instances.all.map((one) => [one.name, pickPlanner(config, { ...parts, ...one })])),
     memory,
     policy: { settings: policySettings, freezeWindows: parseFreezeWindows(config.policy.freezeWindows) },
+    proposals,
     settings: {
       allowedGlobs: config.cdk8s.allowedGlobs,
       occurrencesDir: join(config.data.dir, 'occurrences'),
@@ -192,10 +198,17 @@ async function assemble(loaded: LoadedConfig, closers: (() => Promise<void> | vo
     leaseMs: 60_000,
     pollMs: 2_000,
   });
+  const pulls =
+    proposals === null
+      ? undefined
+      : createPullWatcher({ ...agent, proposals, pollMs: proposals.pollMs, changed: (one) => runner.changed(one) });
   const tickets = createTicketService({
     ...{ db, journal, clock, ids },
     toInstance: (name) => (name === undefined ? instances.default : instances.get(name)).name,
-    changed: (ticket) => runner.changed(ticket),
+    changed: (ticket) => {
+      runner.changed(ticket);
+      pulls?.changed(ticket);
+    },
   });
   const mode = embedded === undefined ? 'configured' : 'embedded_sandbox';
   const warnings = [...synth.isolation.warnings];
@@ -234,7 +247,8 @@ async function assemble(loaded: LoadedConfig, closers: (() => Promise<void> | vo
       page: createAssets(),
       answerMcp: async (...asked) => await (await import('./mcp/http.ts')).answerMcp(...asked),
       preflight,
-      readiness: toReadiness({ db, repo, instances }),
+      webhooks: forge === undefined ? null : { forge, secret: config.git.webhookSecret, wake: () => pulls?.wake() },
+      readiness: toReadiness({ db, repo, instances, forge }),
     },
     { apiKeys: config.server.apiKeys, readOnlyApiKeys: config.server.readOnlyApiKeys },
   );
@@ -250,6 +264,10 @@ async function assemble(loaded: LoadedConfig, closers: (() => Promise<void> | vo
   closers.push(async () => await runner.stop());
   soaks.start();
   closers.push(async () => await soaks.stop());
+  if (pulls !== undefined) {
+    pulls.start();
+    closers.push(async () => await pulls.stop());
+  }
   return {
     url,
     mode,
@@ -395,6 +413,7 @@ function toReadiness(parts: {
   db: Database;
   repo: InfraRepo;
   instances: ArgoInstances;
+  forge: Forge | undefined;
 }): Record<string, () => Promise<string>> {
   const { all } = parts.instances;
   const argo = all.map(({ name, argo }) => [
@@ -407,7 +426,21 @@ function toReadiness(parts: {
       return parts.db.location;
     },
     git: async () => `${parts.repo.branch} is at ${(await parts.repo.fetch()).slice(0, 9)}`,
+    ...toForgeReadiness(parts.forge),
     ...Object.fromEntries(argo),
+  };
+}
+
+function toForgeReadiness(forge: Forge | undefined): Record<string, () => Promise<string>> {
+  return forge === undefined ? {} : { 'pull requests': async () => await forge.describe() };
+}
+
+function toProposals({ git }: Config, forge: Forge): Proposals {
+  return {
+    forge,
+    branchPrefix: git.branchPrefix,
+    proposesReverts: git.revertDelivery === 'same',
+    pollMs: git.pullRequestPollSeconds * 1000,
   };
 }
 

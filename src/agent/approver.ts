@@ -27,7 +27,11 @@ function toEnding(state: AgentStateValue, decision: Decision): AgentUpdate {
   switch (decision.kind) {
     case 'granted':
     case 'answered':
+    case 'merged':
+    case 'conflict':
       return {};
+    case 'closed':
+      return end('closed_unmerged', decision.sentence);
     case 'denied':
       if (decision.revise) return { feedback: [`A reviewer sent the plan back: ${decision.reason}`] };
       return end('denied', `Denied: ${decision.reason}.`);

@@ -11,6 +11,7 @@ import type { MemoryKeeper } from '../memory/memory-store.ts';
 import type { Planner } from '../model/planning.ts';
 import type { FreezeWindow } from '../policy/freeze-window.ts';
 import type { PolicySettings } from '../policy/settings.ts';
+import type { Forge } from '../forge/forge.ts';
 import type { InfraRepo } from '../repo/infra-repo.ts';
 import type { Journal } from '../ticket/event-store.ts';
 import type { DraftCache } from './draft.ts';
@@ -45,7 +46,19 @@ export interface GraphDeps {
   planners: ReadonlyMap<string, Planner>;
   memory: MemoryKeeper;
   policy: { settings: PolicySettings; freezeWindows: readonly FreezeWindow[] };
+  /** How changes are proposed on the git host; null where they are pushed. */
+  proposals: Proposals | null;
   settings: Omit<AgentSettings, 'cluster'>;
+}
+
+export interface Proposals {
+  forge: Forge;
+  /** What the names of branches begin with. */
+  branchPrefix: string;
+  /** Whether a revert is proposed too; otherwise it is pushed. */
+  proposesReverts: boolean;
+  /** How soon a new pull request is looked at. */
+  pollMs: number;
 }
 
 export interface AgentSettings {

@@ -13,7 +13,7 @@ export function end(state: AgentStateValue, status: FinalStatus, code: string, s
     ending: {
       status,
       code,
-      sentence,
+      sentence: [sentence, state.pushed?.remark, state.reverted?.remark].filter((one) => one !== undefined).join(' '),
       commits: [...state.earlier, ...(state.pushed?.commits ?? [])],
       reverted: state.reverted !== null,
       revertCommits: state.reverted?.commits ?? [],

@@ -11,29 +11,22 @@ import type { AgentStateValue } from './state.ts';
 
 /**
  * Remembers how every touched Application stands before the push; without it an old fault would look like ours. Waits
- * a while for Applications that cannot take a change now, and says why in the end. A revert does not wait for anything.
+ * a while for Applications that cannot take a change now, and says why in the end. What is urgent, as a revert, does not wait.
  */
 export async function prepareApplications(
   deps: AgentDeps,
   state: AgentStateValue,
   context: RunContext,
-  change: { base: CommitSha; head: CommitSha; isRevert: boolean },
+  change: { base: CommitSha; head: CommitSha; isUrgent: boolean },
 ): Promise<string | undefined> {
-  const changedPaths = await deps.repo.changedPaths(change.base, change.head);
-  const { url: repoUrl, branch } = deps.repo;
+  const { branch } = deps.repo;
   const { budgets } = deps.settings;
   const deadline = deps.clock.now() + budgets.revisionMs;
   let told = '';
   for (;;) {
     checkWanted(context);
-    const affected = await findAffectedApplications(deps.argo, { repoUrl, branch, changedPaths });
-    const snapshots = await Promise.all(
-      affected.map(
-        async (application) =>
-          await takeSnapshot(deps.argo, application, { source: { repoUrl, branch, changedPaths } }),
-      ),
-    );
-    const hindrances = change.isRevert ? [] : snapshots.flatMap((one) => toHindrance(checkReady(one, branch)));
+    const snapshots = await takeSnapshots(deps, change);
+    const hindrances = change.isUrgent ? [] : snapshots.flatMap((one) => toHindrance(checkReady(one, branch)));
     if (hindrances.length === 0) {
       await keepSnapshots(deps, state, context, change.head, snapshots);
       return undefined;
@@ -44,6 +37,18 @@ export async function prepareApplications(
     told = sentence;
     await deps.clock.sleep(budgets.tickMs, context.signal);
   }
+}
+
+/** How every Application stands that the step from one commit to the other touches. Reads only. */
+export async function takeSnapshots(
+  deps: Pick<AgentDeps, 'repo' | 'argo'>,
+  change: { base: CommitSha; head: CommitSha },
+): Promise<ApplicationSnapshot[]> {
+  const changedPaths = await deps.repo.changedPaths(change.base, change.head);
+  const { url: repoUrl, branch } = deps.repo;
+  const source = { repoUrl, branch, changedPaths };
+  const affected = await findAffectedApplications(deps.argo, source);
+  return await Promise.all(affected.map(async (application) => await takeSnapshot(deps.argo, application, { source })));
 }
 
 function toHindrance(readiness: Readiness): string[] {

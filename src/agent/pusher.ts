@@ -9,6 +9,9 @@ import type { TicketEventBody } from '../ticket/event.ts';
 import { nextRevision, savePlan } from '../ticket/plan-store.ts';
 import { toDifferenceHash, type StoredPlan } from '../ticket/plan.ts';
 import type { AgentDeps, RunContext } from './deps.ts';
+import { findProposed } from './find-proposed.ts';
+import type { Made } from './made.ts';
+import { isProposed, propose, toProposalUpdate } from './propose.ts';
 import { recordDeploys } from './deploys.ts';
 import { applyPlan, replayPlan, toDraftDeps, type AfterStep, type AppliedPlan, type DraftOutcome } from './draft.ts';
 import { getPlan } from './executor.ts';
@@ -17,7 +20,7 @@ import { checkWanted } from './run-context.ts';
 import type { AgentStateValue, AgentUpdate, Pushed } from './state.ts';
 import { listBlocking, requestHold, reviewDraft, toRendered } from './validator.ts';
 
-// The one node that changes the branch. What it pushes is made anew on the newest base from the approved steps; if that
+// The one node that changes the branch, or proposes that somebody changes it. What it pushes is made anew on the newest base from the approved steps; if that
 // comes to another rendered difference than the approved one, it is not pushed but asked about.
 
 const TICKET_TRAILER = 'Tiphys-Ticket';
@@ -32,6 +35,11 @@ export async function runPusher(deps: AgentDeps, state: AgentStateValue, context
   const isRevert = state.purpose === 'revert';
   const key = isRevert ? `${approved.changeHash}/revert` : approved.changeHash;
 
+  if (isProposed(deps, isRevert)) {
+    const proposed = await findProposed(deps, state, context, { plan, key, isRevert });
+    if (proposed !== undefined) return proposed;
+  }
+
   for (let attempt = 1; attempt <= deps.settings.pushAttempts; attempt += 1) {
     checkWanted(context);
     const base = await deps.repo.fetch(context.signal);
@@ -44,7 +52,11 @@ export async function runPusher(deps: AgentDeps, state: AgentStateValue, context
       : await makeChange(deps, context, { plan, base, key });
     if (made.kind === 'differs') return await askAgain(deps, state, context, plan, base);
     if (made.kind === 'failed') return toFailure(state, made.sentence);
-    const ready = await prepareApplications(deps, state, context, { base, head: made.head, isRevert });
+    if (isProposed(deps, isRevert)) {
+      const outcome = await propose(deps, state, context, { plan, key, isRevert, base, made });
+      return toProposalUpdate(outcome, (sentence) => toFailure(state, sentence));
+    }
+    const ready = await prepareApplications(deps, state, context, { base, head: made.head, isUrgent: isRevert });
     if (ready !== undefined) return toFailure(state, `Nothing was pushed: ${ready}`, 'not_ready');
     const outcome = await pushBooked(deps, state, context, { key, base, made, isRevert });
     switch (outcome.kind) {
@@ -85,12 +97,6 @@ async function findPushed(deps: AgentDeps, key: string): Promise<Pushed | undefi
   };
 }
 
-interface Made {
-  kind: 'made';
-  head: CommitSha;
-  commits: CommitSha[];
-  events: TicketEventBody[];
-}
 type MadeOutcome = Made | { kind: 'differs' } | { kind: 'failed'; sentence: string };
 
 /** Commits the approved steps on `base`, one commit a step, in a private work tree. */

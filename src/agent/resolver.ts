@@ -103,6 +103,16 @@ async function onDecision(
     }
     case 'granted':
       return isPromotion ? await promote(deps, state, context, observed) : undefined;
+    case 'merged':
+    case 'conflict':
+      return undefined;
+    case 'closed':
+      return end(
+        state,
+        'failed',
+        'closed_unmerged',
+        `${observed.sentence} ${decision.sentence} The change is still on the branch.`,
+      );
     case 'denied':
     case 'expired':
     case 'superseded':

@@ -33,8 +33,12 @@ export function afterApprover(state: AgentStateValue): 'pusher' | 'planner' | 'r
     case 'denied':
       if (decision.revise) return 'planner';
       return state.pushed === null ? 'recorder' : 'resolver';
+    case 'merged':
+    case 'conflict':
+      return 'pusher';
     case 'expired':
     case 'superseded':
+    case 'closed':
       return state.pushed === null ? 'recorder' : 'resolver';
     default:
       return assertNever(decision, 'decision');

@@ -11,7 +11,11 @@ export type Decision =
   | { kind: 'denied'; approvalId: string; reason: string; revise: boolean }
   | { kind: 'expired'; approvalId: string }
   | { kind: 'superseded'; approvalId: string }
-  | { kind: 'answered'; questionId: string; answer: string };
+  | { kind: 'answered'; questionId: string; answer: string }
+  /** On the git host: the pull request was merged, closed without, or cannot be merged as it is. */
+  | { kind: 'merged'; pullRequestId: string }
+  | { kind: 'closed'; pullRequestId: string; sentence: string }
+  | { kind: 'conflict'; pullRequestId: string };
 
 /** A change that reached the branch. */
 export interface Pushed {
@@ -20,6 +24,8 @@ export interface Pushed {
   /** Oldest first. */
   commits: string[];
   atMs: number;
+  /** What is to be said beside how it ended: that it was merged with other content than was approved. */
+  remark?: string;
 }
 
 /** What watching concluded, over all Applications: the worst of their outcomes. */

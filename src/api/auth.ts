@@ -38,7 +38,8 @@ function toApiKeys(keys: readonly string[], access: Access): ApiKey[] {
   });
 }
 
-const OPEN_PATHS = new Set(['/api/health']);
+// Webhooks are signed instead, and come from other machines under whatever name the server has there.
+const OPEN_PATHS = new Set(['/api/health', '/api/webhooks/github', '/api/webhooks/gitlab', '/api/webhooks/gitea']);
 /** The page in the browser: a browser cannot send a key when it opens an address, and the files hold nothing secret. */
 const isPage = (path: string) => path === '/' || path.startsWith('/page/');
 /** Reading, whatever the method: what is asked for through it comes to the API once more, with the same key. */

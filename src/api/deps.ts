@@ -1,6 +1,7 @@
 import type { PreflightDesk } from '../argocd/preflight-desk.ts';
 import type { Database } from '../database/open.ts';
 import type { Clock } from '../lib/clock.ts';
+import type { Forge } from '../forge/forge.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { Redactor } from '../lib/redact.ts';
 import type { MemoryKeeper } from '../memory/memory-store.ts';
@@ -29,6 +30,8 @@ export interface ApiDeps {
   eventsEndpoint: string | undefined;
   /** Everything of `GET /api/info` but the counts. */
   info: Omit<InfoView, 'tickets' | 'events'>;
+  /** Where pull requests are followed; null where changes are pushed. Without a secret webhooks are refused. */
+  webhooks: { forge: Pick<Forge, 'kind' | 'project'>; secret: string | null; wake: () => void } | null;
   /** What `/mcp` answers with; without it there is no such route. */
   answerMcp?: AnswerMcp;
   /** The page in the browser; without it there is none. */

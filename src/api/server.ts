@@ -20,6 +20,7 @@ import { addMemoryRoutes } from './routes/memory.ts';
 import { addPageRoutes } from './routes/page.ts';
 import { addSystemRoutes } from './routes/system.ts';
 import { addTicketRoutes } from './routes/tickets.ts';
+import { addWebhookRoutes } from './routes/webhooks.ts';
 import { createStreams, type StreamOptions } from './stream.ts';
 
 const BODY_LIMIT_BYTES = 256 * 1024;
@@ -80,6 +81,7 @@ export async function createServer(
   addArgoRoutes(app, routeDeps);
   addAuditRoutes(app, routeDeps);
   addMemoryRoutes(app, routeDeps);
+  await addWebhookRoutes(app, routeDeps);
   if (deps.page !== undefined) addPageRoutes(app, deps.page);
   if (deps.answerMcp !== undefined) addMcpRoute(app, deps.answerMcp);
   app.addHook('preClose', async () => streams.close());

@@ -48,6 +48,7 @@ export async function createTestApi(db: Database, options: Partial<ServerOptions
       warnings: [],
     },
     preflight: { check: async () => [], problems: () => [] },
+    webhooks: null,
     readiness: { database: async () => 'it answers' },
     ...given,
   };

@@ -11,7 +11,7 @@ import { toAge, toCell, toTable } from './table.ts';
 import type { Terminal } from './terminal.ts';
 import { renderTickets } from './ticket-render.ts';
 
-const WAITING = 'pending_plan_approval,pending_approval,pending_input,paused';
+const WAITING = 'pending_plan_approval,pending_approval,pending_input,pending_merge,paused';
 const SHOWN = 20;
 // What says nothing about the change stays pale.
 const PAINTS: Readonly<Record<string, 'green' | 'cyan' | 'red'>> = {

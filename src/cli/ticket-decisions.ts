@@ -89,7 +89,7 @@ export async function deny(terminal: Terminal, given: string, options: DenyOptio
   const client = connect(options, terminal);
   const ticket = await findTicket(client, given);
   const { hold } = ticket;
-  const approvalId = options.approval ?? (hold === null || hold.kind === 'question' ? undefined : hold.approvalId);
+  const approvalId = options.approval ?? (hold !== null && 'approvalId' in hold ? hold.approvalId : undefined);
   if (approvalId === undefined)
     throw new AppError('conflict', `nothing waits to be denied: the ticket is ${ticket.status}`);
   const reason = await readText(terminal, options.reason);

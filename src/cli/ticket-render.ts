@@ -112,6 +112,8 @@ export function toNextLines(ticket: TicketView, style: Style): string[] {
         `${hold.question}${hold.options.length === 0 ? '' : ` (${hold.options.join(', ')})`}`,
         `answer ${id} TEXT`,
       );
+    case 'merge':
+      return lines(`Pull request ${hold.number} waits to be merged on the git host: ${hold.url}`, `cancel ${id}`);
   }
 }
 

@@ -80,6 +80,20 @@ export function tellEvent(event: TicketEvent): Telling {
         text: `${data.branch}: ${data.base.slice(0, 9)}..${data.head.slice(0, 9)} ${data.outcome}${toDetail(data.detail)}`,
         tone: toPurposeTone(data.purpose),
       };
+    case 'pull_request':
+      return {
+        who: 'pull request',
+        text: `${data.number} ${data.state}${toBy(data.by)}, ${data.url}`,
+        tone: data.state === 'edited' || data.state === 'conflict' || data.state === 'unreadable' ? 'warn' : 'plain',
+        more: data.detail === undefined ? [] : [{ text: data.detail }],
+      };
+    case 'review':
+      return {
+        who: 'review',
+        text: `${data.author}: ${data.verdict.replace('_', ' ')}${toPlace(data)}`,
+        tone: data.verdict === 'changes_requested' ? 'warn' : data.verdict === 'approved' ? 'good' : 'plain',
+        more: toOutput(data.text),
+      };
     case 'sync':
       return {
         who: 'sync',
@@ -148,6 +162,10 @@ function toEvidence(evidence: readonly { object: string; field: string; value: s
 
 function toBy(by: string | undefined): string {
   return by === undefined ? '' : ` by ${by.replace(/^person:/, '')}`;
+}
+
+function toPlace({ path, line }: { path?: string | undefined; line?: number | undefined }): string {
+  return path === undefined ? '' : ` at ${path}${line === undefined ? '' : `:${line}`}`;
 }
 
 function toDetail(detail: string | undefined): string {

@@ -13,6 +13,7 @@ const STATUS: Record<TicketView['status'], { glyph: string; word: string; tone: 
   executing: { glyph: '~', word: 'executing', tone: 'info' },
   pending_approval: { glyph: '?', word: 'approve?', tone: 'warn' },
   pending_input: { glyph: '?', word: 'asks you', tone: 'warn' },
+  pending_merge: { glyph: '?', word: 'merge?', tone: 'warn' },
   observing: { glyph: '~', word: 'observing', tone: 'info' },
   paused: { glyph: '=', word: 'paused', tone: 'dim' },
   resolved: { glyph: '+', word: 'resolved', tone: 'good' },

@@ -30,6 +30,39 @@ function mistakesOf(env: LoadOptions['env'], more: Partial<LoadOptions> = {}): C
   throw new Error('the configuration was accepted');
 }
 
+describe('pull requests', () => {
+  const proposing = {
+    TIPHYS_GIT_DELIVERY: 'pull_request',
+    TIPHYS_GIT_REPO_URL: 'https://git.example.com/acme/infra.git',
+    TIPHYS_ARGOCD_SERVER: 'https://argo.example.com',
+  };
+
+  it.each([
+    [{ TIPHYS_GIT_DELIVERY: 'pull_request' }, 'git.repoUrl'],
+    [{ ...proposing, TIPHYS_GIT_TOKEN: 'x' }, 'git.forge'],
+    [{ ...proposing, TIPHYS_GIT_FORGE: 'gitea' }, 'git.apiToken'],
+    [
+      {
+        ...{ ...proposing, TIPHYS_GIT_FORGE: 'gitlab', TIPHYS_GIT_TOKEN: 'x' },
+        TIPHYS_GIT_API_URL: 'https://elsewhere.example.com/api/v4',
+      },
+      'git.apiToken',
+    ],
+    [{ TIPHYS_GIT_WEBHOOK_SECRET: 'too short' }, 'git.webhookSecret'],
+    [{ TIPHYS_GIT_API_TOKEN: 'two words' }, 'git.apiToken'],
+    [{ TIPHYS_GIT_BRANCH_PREFIX: '--x/' }, 'git.branchPrefix'],
+  ])('need what goes with them: %j', (env, key) => {
+    expect(mistakesOf(env).map((one) => one.key)).toContain(key);
+  });
+
+  it('are right with a known host, or with a host that is named, and a token that belongs there', () => {
+    const token = { TIPHYS_GIT_TOKEN: 'x' };
+    load({ ...proposing, ...token, TIPHYS_GIT_FORGE: 'forgejo' });
+    load({ ...proposing, ...token, TIPHYS_GIT_REPO_URL: 'https://github.com/acme/infra' });
+    load({ ...proposing, TIPHYS_GIT_REPO_URL: 'git@gitlab.com:acme/infra.git', TIPHYS_GIT_API_TOKEN: 'x' });
+  });
+});
+
 describe('where a value comes from', () => {
   it('is the default when nothing else says anything, even without a folder', () => {
     const { config, provenance } = load({}, { configDir: path.join(configDir, 'missing') });

@@ -1,3 +1,4 @@
+import { isGitHost, readGitHost } from './git-host.ts';
 import type { Config } from './schema.ts';
 
 /** A mistake that lies in two settings not going together. */
@@ -8,7 +9,13 @@ export interface RuleViolation {
 
 /** Checks what the settings must be to each other; each by itself is right already. */
 export function checkRules(config: Config): RuleViolation[] {
-  return [...checkServer(config), ...checkDatabase(config), ...checkTargets(config), ...checkModel(config)];
+  return [
+    ...checkServer(config),
+    ...checkDatabase(config),
+    ...checkTargets(config),
+    ...checkDelivery(config),
+    ...checkModel(config),
+  ];
 }
 
 function isLoopback(host: string): boolean {
@@ -71,6 +78,19 @@ function checkTargets({ git, argocd }: Config): RuleViolation[] {
   if (argocd.password !== null && argocd.username === null)
     violations.push({ key: 'argocd.username', problem: 'must be set where argocd.password is' });
   return violations;
+}
+
+/** Pull requests need an API and a token for it, which is only taken over from git where the API is on the same host. */
+function checkDelivery({ git }: Config): RuleViolation[] {
+  if (git.delivery !== 'pull_request') return [];
+  const host = readGitHost(git);
+  if (!isGitHost(host)) return [host];
+  if (git.apiToken !== null) return [];
+  if (git.token === null)
+    return [{ key: 'git.apiToken', problem: 'must be set where git.delivery is pull_request, unless git.token is' }];
+  if (host.ownsGitToken) return [];
+  const problem = `must be set: git.token belongs to another host than ${new URL(host.apiUrl).host} and is not sent there`;
+  return [{ key: 'git.apiToken', problem }];
 }
 
 function checkModel({ llm }: Config): RuleViolation[] {

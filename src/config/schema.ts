@@ -69,6 +69,44 @@ export const SETTINGS = {
     knownHostsFile: optionalText('Known hosts file for ssh remotes; host keys are always checked.'),
     authorName: text('Name in commits.', 'Tiphys'),
     authorEmail: text('E-mail address in commits.', 'tiphys@localhost'),
+    delivery: choice(
+      'How a change reaches the branch: pushed to it, or proposed as a pull request that somebody merges.',
+      ['push', 'pull_request'],
+      'push',
+    ),
+    revertDelivery: choice(
+      'How a revert reaches the branch: the same way as the change, or pushed, so that nobody has to merge it first.',
+      ['same', 'push'],
+      'same',
+    ),
+    forge: choice(
+      'Which API the git host has; auto knows github.com, *.ghe.com, gitlab.com, codeberg.org and gitea.com.',
+      ['auto', 'github', 'gitlab', 'gitea', 'forgejo'],
+      'auto',
+    ),
+    apiUrl: optionalText('Address of that API, where it is not at its usual place on the host of git.repoUrl.', {
+      matches: httpUrl,
+      sensitive: 'url',
+    }),
+    apiToken: optionalText('Token for that API. Not set: git.token, where the API is on the host it belongs to.', {
+      matches: { test: (value) => /^[!-~]+$/.test(value), allowed: 'a token without white space' },
+      sensitive: 'all',
+    }),
+    apiCaFile: optionalText('File with the certificate authority of that API, in PEM form.'),
+    branchPrefix: {
+      ...text('What the names of branches for pull requests begin with.', 'tiphys/'),
+      allowed: 'the beginning of a branch name',
+      isValid: (value: unknown) => isBranch(`${String(value)}x`),
+    },
+    pullRequestPollSeconds: integer(
+      'How often a pull request is looked at; less often the longer nothing happens. Webhooks are faster.',
+      60,
+      { min: 1, max: 3_600 },
+    ),
+    webhookSecret: optionalText('Secret of the webhook of the git host; without it webhooks are refused.', {
+      matches: { test: (value) => value.length >= 16, allowed: 'a text of at least 16 characters' },
+      sensitive: 'all',
+    }),
   },
   argocd: {
     name: {

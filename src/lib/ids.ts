@@ -26,7 +26,14 @@ export function parseCommitSha(text: string): CommitSha {
   return trimmed;
 }
 
-const PREFIXES = { ticket: 'tkt', approval: 'apr', deploy: 'dep', effect: 'eff', request: 'req' } as const;
+const PREFIXES = {
+  ticket: 'tkt',
+  approval: 'apr',
+  deploy: 'dep',
+  effect: 'eff',
+  request: 'req',
+  pull: 'pul',
+} as const;
 const ID = /^[a-z]{3}_[0-9A-HJKMNP-TV-Z]{26}$/;
 
 export function isTicketId(text: string): text is TicketId {

@@ -31,6 +31,7 @@ interface LogQuery {
   from: string;
   limit?: number;
   path?: string;
+  firstParent?: boolean;
   /** Only commits whose message holds this text; a coarse filter, done by git. */
   containing?: string;
 }
@@ -39,6 +40,7 @@ interface LogQuery {
 export async function listCommits(query: LogQuery): Promise<CommitInfo[]> {
   const args = ['log', '-z', '--topo-order', '--no-show-signature', '--no-color', '--no-mailmap', FORMAT];
   if (query.limit !== undefined) args.push(`--max-count=${toLimit(query.limit)}`);
+  if (query.firstParent === true) args.push('--first-parent');
   if (query.containing !== undefined) args.push('--fixed-strings', `--grep=${query.containing}`);
   args.push('--end-of-options', query.from, '--');
   if (query.path !== undefined) args.push(parseRepoPath(query.path));

@@ -12,6 +12,7 @@ import { drawGraph, findCommitsByTrailer, listCommits, type CommitInfo } from '.
 import { openMirror, removeLeftovers, type Mirror } from './mirror.ts';
 import { parseRepoPath } from './paths.ts';
 import { createPush, type Push } from './push.ts';
+import { createSideBranches, type SideBranches } from './side-branch.ts';
 import { parseBranchName, parseRepoUrl } from './repo-url.ts';
 import type { ChangeLimits } from './stage.ts';
 import { claimWorkTrees, withWorkTree, type WorkTree } from './work-tree.ts';
@@ -33,7 +34,7 @@ export interface RepoOptions {
 }
 
 /** One branch of the infrastructure repository: its history, private work trees, and the way back. */
-export interface InfraRepo {
+export interface InfraRepo extends SideBranches {
   readonly url: string;
   readonly branch: string;
   /** The head of the remote branch now. Tries again on connection faults; throws `git_unavailable` when that is no use. */
@@ -48,8 +49,11 @@ export interface InfraRepo {
   changedPaths(from: CommitSha, to: CommitSha): Promise<string[]>;
   /** Commits of the remote branch, as last fetched, with exactly this trailer; newest first, at most 100 by default. */
   findByTrailer(key: string, value: string, options?: { limit?: number }): Promise<CommitInfo[]>;
-  /** History from a commit or, without one, from the remote branch as last fetched; newest first. */
-  log(options: { commit?: CommitSha; path?: string; limit: number }): Promise<CommitInfo[]>;
+  /**
+   * History from a commit or, without one, from the remote branch as last fetched; newest first. With `firstParent` only the
+   * line of the branch itself: what was merged into it is left out.
+   */
+  log(options: { commit?: CommitSha; path?: string; limit: number; firstParent?: boolean }): Promise<CommitInfo[]>;
   /** The history of the branch drawn as text, with our trailers. */
   graph(limit: number): Promise<string>;
   /** Lends a private checkout of a commit to `use` and removes it however that ends. `name` shows in its path. */
@@ -101,17 +105,19 @@ export async function openInfraRepo(options: RepoOptions): Promise<InfraRepo> {
     findByTrailer: (key, value, find) => findCommitsByTrailer(history, key, value, find?.limit ?? 100),
     log: async (query) => {
       if (query.commit !== undefined) await mirror.requireCommit(query.commit);
-      const { limit, path } = query;
+      const { limit, path, firstParent = false } = query;
       return await listCommits({
         ...history,
         from: query.commit ?? mirror.ref,
         limit,
+        firstParent,
         ...(path === undefined ? {} : { path }),
       });
     },
     graph: (limit) => drawGraph({ ...history, limit }),
     withWorkTree: (commit, name, use, signal) => withWorkTree(trees, commit, name, use, signal),
     push: createPush({ git, mirror, url, branch, clock, logger }),
+    ...createSideBranches({ git, mirror, url, branch, clock, logger }),
   };
 }
 

@@ -99,7 +99,7 @@ async function pushOnce(
 }
 
 /** A push that was stopped or took too long ends like one whose connection died: nobody here knows how far it got. */
-async function runPush(push: () => Promise<GitResult>): Promise<PushReport> {
+export async function runPush(push: () => Promise<GitResult>): Promise<PushReport> {
   try {
     return readPushReport(await push());
   } catch (error) {

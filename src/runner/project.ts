@@ -51,7 +51,7 @@ export function statusWhile(node: NodeName): WorkStatus | null {
   return STATUS_WHILE[node];
 }
 
-/** What a ticket is called while it waits for a person. */
+/** What a ticket is called while it waits for somebody. */
 export function statusForHold(hold: Hold): TicketStatus {
   switch (hold.kind) {
     case 'plan_approval':
@@ -60,6 +60,8 @@ export function statusForHold(hold: Hold): TicketStatus {
       return 'pending_approval';
     case 'question':
       return 'pending_input';
+    case 'merge':
+      return 'pending_merge';
   }
 }
 
@@ -71,5 +73,7 @@ export function reasonForHold(hold: Hold): string {
       return hold.sentence === '' ? `a ${hold.purpose.replace('_', ' ')} waits for approval` : hold.sentence;
     case 'question':
       return hold.question;
+    case 'merge':
+      return `pull request ${hold.number} waits to be merged on the git host: ${hold.url}`;
   }
 }

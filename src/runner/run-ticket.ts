@@ -2,6 +2,7 @@ import { Command } from '@langchain/langgraph';
 import type { AgentGraph } from '../agent/graph.ts';
 import { toConfigurable } from '../agent/run-context.ts';
 import type { RunContext } from '../agent/deps.ts';
+import { toClosedSentence } from '../agent/landing.ts';
 import { GRAPH_VERSION, type AgentStateValue, type AgentUpdate, type Decision } from '../agent/state.ts';
 import { inTransaction } from '../database/transaction.ts';
 import type { Database } from '../database/open.ts';
@@ -10,6 +11,7 @@ import { AppError } from '../lib/errors.ts';
 import { findApproval } from '../ticket/approval-store.ts';
 import type { Journal } from '../ticket/event-store.ts';
 import { moveTicket, type Move } from '../ticket/move.ts';
+import { findPull } from '../ticket/pull-request-store.ts';
 import { findQuestion } from '../ticket/question-store.ts';
 import { isLegalMove, isRunnable, type TicketStatus } from '../ticket/status.ts';
 import { lockTicket } from '../ticket/ticket-store.ts';
@@ -147,6 +149,7 @@ async function findDecision(deps: RunDeps, hold: Hold): Promise<Decision | undef
     if (question?.answer === null || question === undefined) return undefined;
     return { kind: 'answered', questionId: question.id, answer: question.answer };
   }
+  if (hold.kind === 'merge') return await findMergeDecision(deps, hold.pullRequestId);
   const approval = await findApproval(deps.db.knex, hold.approvalId);
   if (approval === undefined) throw new AppError('internal', `approval ${hold.approvalId} is missing`);
   const approvalId = approval.id;
@@ -167,6 +170,21 @@ async function findDecision(deps: RunDeps, hold: Hold): Promise<Decision | undef
       return { kind: 'expired', approvalId };
     case 'superseded':
       return { kind: 'superseded', approvalId };
+  }
+}
+
+/** What was decided about a pull request on the git host, as far as it has been seen. */
+async function findMergeDecision(deps: RunDeps, pullRequestId: string): Promise<Decision | undefined> {
+  const pull = await findPull(deps.db.knex, pullRequestId);
+  if (pull === undefined) throw new AppError('internal', `pull request ${pullRequestId} is missing`);
+  switch (pull.state) {
+    case 'open':
+      return undefined;
+    case 'merged':
+    case 'conflict':
+      return { kind: pull.state, pullRequestId };
+    case 'closed':
+      return { kind: 'closed', pullRequestId, sentence: toClosedSentence(pull) };
   }
 }
 

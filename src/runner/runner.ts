@@ -89,7 +89,9 @@ export function createRunner(options: RunnerOptions): Runner {
     logger.warn({ ticket: lease.ticketId, error }, 'work on a ticket failed');
     const mayRetry = error.retryable && lease.claims < options.maxClaims;
     await reportFault(lease, error, mayRetry);
-    const waitMs = Math.min(60_000, 1_000 * 2 ** lease.claims);
+    // A host that wants fewer requests says how long to wait.
+    const told: unknown = error.details['retryAfterMs'];
+    const waitMs = Math.max(Math.min(60_000, 1_000 * 2 ** lease.claims), typeof told === 'number' ? told : 0);
     return { wakeAt: mayRetry ? toIsoTime(clock.now() + waitMs) : null, uncounted: false };
   };
 

@@ -42,7 +42,7 @@ export async function decide(
 
 /** The approval the ticket waits for; throws `conflict` where it waits for none. */
 export function toHoldApprovalId(ticket: Ticket): string {
-  if (ticket.hold === null || ticket.hold.kind === 'question')
+  if (ticket.hold === null || ticket.hold.kind === 'question' || ticket.hold.kind === 'merge')
     throw new AppError('conflict', 'nothing waits for approval');
   return ticket.hold.approvalId;
 }

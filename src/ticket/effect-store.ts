@@ -3,7 +3,7 @@ import { fromJson, toJson } from '../database/dialect.ts';
 import { AppError } from '../lib/errors.ts';
 
 /** Something done, or about to be done, to the world outside our database. */
-export type EffectKind = 'push' | 'sync' | 'rollout_action';
+export type EffectKind = 'push' | 'branch_push' | 'pull_request' | 'sync' | 'rollout_action';
 
 export interface Effect {
   id: string;
@@ -74,6 +74,12 @@ export async function bookEffect(
   const row = await knex<EffectRow>('effects').where(key).first();
   if (row === undefined) throw new AppError('internal', `effect ${intent.naturalKey} was booked and is gone`);
   return { effect: toEffect(row), isNew: row.id === intent.id };
+}
+
+/** What is booked under this name, if anything is. */
+export async function findEffect(knex: Knex, kind: EffectKind, naturalKey: string): Promise<Effect | undefined> {
+  const row = await knex<EffectRow>('effects').where({ kind, natural_key: naturalKey }).first();
+  return row === undefined ? undefined : toEffect(row);
 }
 
 export async function settleEffect(

@@ -86,6 +86,8 @@ export async function listEvents(
   return (await query).map(toEvent);
 }
 
+const ON_BRANCH = ['pushed', 'already_pushed', 'merged'] as const;
+
 /** What the ticket has put on the branch so far, as its push events tell, oldest first. */
 export async function findPushedCommits(
   knex: Knex,
@@ -96,7 +98,7 @@ export async function findPushedCommits(
   const commitsOf = (purpose: 'change' | 'revert') => [
     ...new Set(
       pushes
-        .filter((push) => push.purpose === purpose && (push.outcome === 'pushed' || push.outcome === 'already_pushed'))
+        .filter((push) => push.purpose === purpose && ON_BRANCH.some((outcome) => outcome === push.outcome))
         .flatMap((push) => push.commits),
     ),
   ];

@@ -40,6 +40,30 @@ export async function saveSnapshot(knex: Knex, observation: Omit<Observation, 'o
     .ignore();
 }
 
+/** Takes the place of an older snapshot. Only while what is to be watched cannot have happened yet. */
+export async function replaceSnapshot(knex: Knex, observation: Omit<Observation, 'outcome'>): Promise<void> {
+  const snapshot = { snapshot_json: toJson(observation.snapshot), pushed_at: observation.pushedAt };
+  await knex('observations')
+    .insert({ ...where(observation), ...snapshot })
+    .onConflict(['ticket_id', 'commit_sha', 'application'])
+    .merge(snapshot);
+}
+
+/** Gives a commit the snapshots of another: a change was watched for under one and has landed as the other. */
+export async function copySnapshots(
+  knex: Knex,
+  copy: { ticketId: string; from: string; to: string; pushedAt: string },
+): Promise<void> {
+  for (const { application, snapshot } of await listObservations(knex, copy.ticketId, copy.from))
+    await saveSnapshot(knex, {
+      ticketId: copy.ticketId,
+      application,
+      commit: copy.to,
+      snapshot,
+      pushedAt: copy.pushedAt,
+    });
+}
+
 export async function saveObservationOutcome(
   knex: Knex,
   key: Pick<Observation, 'ticketId' | 'application' | 'commit'>,

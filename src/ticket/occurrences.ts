@@ -94,6 +94,18 @@ function toStep(event: TicketEvent): Omit<OccurrenceStep, 'atMs'> | undefined {
       return { action: `commit.${event.data.purpose}`, description: event.data.subject, outcome: event.data.sha };
     case 'push':
       return { action: `push.${event.data.purpose}`, description: event.data.head, outcome: event.data.outcome };
+    case 'pull_request': {
+      const { state, purpose, url, by } = event.data;
+      return {
+        action: `pull_request.${purpose}`,
+        description: by === undefined ? url : `${url}, ${by}`,
+        outcome: state,
+      };
+    }
+    case 'review': {
+      const { author, text, verdict } = event.data;
+      return { action: 'review', description: text === '' ? author : `${author}: ${text}`, outcome: verdict };
+    }
     case 'verdict':
       return { action: 'verdict', description: event.data.sentence, outcome: event.data.outcome };
     case 'soak':

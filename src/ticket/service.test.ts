@@ -22,8 +22,8 @@ async function caught(work: Promise<unknown>): Promise<AppError> {
 /** Does an action as a person would who has read the ticket just before. */
 async function perform({ tickets }: TicketWorld, action: TicketAction, ticket: Ticket): Promise<Ticket> {
   const { id, hold } = ticket;
-  const approvalId = hold !== null && hold.kind !== 'question' ? hold.approvalId : 'apr_00000000000000000000000000';
-  const changeHash = hold !== null && hold.kind !== 'question' ? hold.changeHash : '0'.repeat(64);
+  const approvalId = hold !== null && 'approvalId' in hold ? hold.approvalId : 'apr_00000000000000000000000000';
+  const changeHash = hold !== null && 'changeHash' in hold ? hold.changeHash : '0'.repeat(64);
   switch (action) {
     case 'start':
       return await tickets.start(id, PERSON);

@@ -239,7 +239,7 @@ async function withdrawApproval(
   ticket: Ticket,
   by: { actor: string; at: string },
 ): Promise<NonNullable<Move['also']>> {
-  if (ticket.hold === null || ticket.hold.kind === 'question') return [];
+  if (ticket.hold === null || ticket.hold.kind === 'question' || ticket.hold.kind === 'merge') return [];
   const approval = await findApproval(trx, ticket.hold.approvalId);
   if (approval === undefined) return [];
   const { actor, at } = by;

@@ -14,19 +14,20 @@ import {
 
 // Written out once more, by hand, as a picture: rows are from, columns are to, in the order of TICKET_STATUSES.
 const PICTURE: Record<TicketStatus, string> = {
-  //                      d p a x g i o z r f e c
-  draft: /*            */ '. 1 . . . . . . . . . 1',
-  planning: /*         */ '. . 1 1 . 1 . 1 1 1 1 1',
-  pending_plan_approval: '. 1 . 1 . . . 1 . . . 1',
-  executing: /*        */ '. 1 . . 1 1 1 1 1 1 1 1',
-  pending_approval: /* */ '. 1 . 1 . . 1 1 . 1 . 1',
-  pending_input: /*    */ '. 1 . 1 . . 1 1 . 1 . 1',
-  observing: /*        */ '. 1 . 1 1 1 . 1 1 1 1 1',
-  paused: /*           */ '. 1 1 1 1 1 1 . . . . 1',
-  resolved: /*         */ '. . . . . . . . . . . .',
-  failed: /*           */ '. 1 . . . . . . . . . .',
-  errored: /*          */ '. 1 . 1 . . 1 . . . . 1',
-  cancelled: /*        */ '. . . . . . . . . . . .',
+  //                      d p a x g i m o z r f e c
+  draft: /*            */ '. 1 . . . . . . . . . . 1',
+  planning: /*         */ '. . 1 1 . 1 . . 1 1 1 1 1',
+  pending_plan_approval: '. 1 . 1 . . . . 1 . . . 1',
+  executing: /*        */ '. 1 . . 1 1 1 1 1 1 1 1 1',
+  pending_approval: /* */ '. 1 . 1 . . . 1 1 . 1 . 1',
+  pending_input: /*    */ '. 1 . 1 . . . 1 1 . 1 . 1',
+  pending_merge: /*    */ '. . . 1 . . . 1 1 . . . 1',
+  observing: /*        */ '. 1 . 1 1 1 . . 1 1 1 1 1',
+  paused: /*           */ '. 1 1 1 1 1 1 1 . . . . 1',
+  resolved: /*         */ '. . . . . . . . . . . . .',
+  failed: /*           */ '. 1 . . . . . . . . . . .',
+  errored: /*          */ '. 1 . 1 . . . 1 . . . . 1',
+  cancelled: /*        */ '. . . . . . . . . . . . .',
 };
 
 describe('the status table', () => {

@@ -6,6 +6,7 @@ export const TICKET_STATUSES = [
   'executing',
   'pending_approval',
   'pending_input',
+  'pending_merge',
   'observing',
   'paused',
   'resolved',
@@ -22,6 +23,7 @@ const RESUMABLE = [
   'executing',
   'pending_approval',
   'pending_input',
+  'pending_merge',
   'observing',
 ] as const satisfies readonly TicketStatus[];
 
@@ -44,6 +46,7 @@ const MOVES = {
     'observing',
     'pending_approval',
     'pending_input',
+    'pending_merge',
     'planning',
     'resolved',
     'failed',
@@ -53,6 +56,8 @@ const MOVES = {
   ],
   pending_approval: ['executing', 'observing', 'planning', 'failed', 'paused', 'cancelled'],
   pending_input: ['planning', 'executing', 'observing', 'failed', 'paused', 'cancelled'],
+  // To `executing` where somebody merged it, or where it conflicts and is made anew.
+  pending_merge: ['executing', 'observing', 'paused', 'cancelled'],
   // Back to `executing` is the revert being written; back to `planning` is another attempt at the same ticket.
   observing: [
     'resolved',

@@ -33,6 +33,15 @@ export const holdSchema = z.discriminatedUnion('kind', [
     /** Who reads the answer: the planner, or the resolver of a change that is already out. */
     returnTo: z.enum(['planning', 'observing']),
   }),
+  /** Decided on the git host: somebody merges or closes the pull request. */
+  z.object({
+    kind: z.literal('merge'),
+    pullRequestId: z.string(),
+    number: z.number(),
+    url: z.string(),
+    branch: z.string(),
+    purpose: z.enum(['change', 'revert']),
+  }),
 ]);
 export type Hold = z.infer<typeof holdSchema>;
 

@@ -147,7 +147,7 @@ function onTicket(state: State, name: string): Meaning | undefined {
               changeHash: hold.changeHash,
             },
           })
-        : tell('Nothing waits for a yes here.');
+        : tell(hold?.kind === 'merge' ? `It is merged on the git host: ${hold.url}` : 'Nothing waits for a yes here.');
     case 'n':
       // In the list `n` is always a new ticket; on a ticket that waits for a decision it is the no.
       return state.screen === 'ticket' ? askForNo(ticket) : undefined;

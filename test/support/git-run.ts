@@ -21,16 +21,17 @@ export async function git(cwd: string, args: readonly string[]): Promise<string>
   return result.stdout;
 }
 
-/** Somebody else commits a change of one file to the branch; gives the new commit. */
+/** Somebody else commits a change of one file to the branch, the default one unless named; gives the new commit. */
 export async function commitBeside(
   repository: string,
   path: string,
   change: (text: string) => string,
   message: string,
+  branch?: string,
 ): Promise<string> {
   const work = await mkdtemp(join(tmpdir(), 'tiphys-beside-'));
   try {
-    await git(work, ['clone', '--quiet', repository, '.']);
+    await git(work, ['clone', '--quiet', ...(branch === undefined ? [] : ['--branch', branch]), repository, '.']);
     const file = join(work, path);
     const before = await readFile(file, 'utf8');
     const after = change(before);

@@ -109,12 +109,15 @@ export async function untilTicket(
 }
 
 export async function untilStatus(client: ApiClient, id: string, ...statuses: string[]): Promise<TicketView> {
-  return await untilTicket(client, id, (ticket) => {
-    if (ticket.endedAt !== null && !statuses.includes(ticket.status)) {
-      throw new Error(`ticket "${ticket.title}" ended ${ticket.status}: ${ticket.reason}`);
-    }
-    return statuses.includes(ticket.status);
-  });
+  return await untilTicket(client, id, (ticket) => isIn(ticket, statuses));
+}
+
+/** Whether the ticket stands there; throws where it has ended elsewhere. */
+export function isIn(ticket: TicketView, statuses: readonly string[]): boolean {
+  if (ticket.endedAt !== null && !statuses.includes(ticket.status)) {
+    throw new Error(`ticket "${ticket.title}" ended ${ticket.status}: ${ticket.reason}`);
+  }
+  return statuses.includes(ticket.status);
 }
 
 /** Opens a ticket and approves its plan as soon as it waits; gives the ended ticket. */

@@ -36,6 +36,19 @@ export function renderEvent(event: TicketEvent, style: Style): string[] {
       return [line('commit', `${data.sha.slice(0, 9)} ${data.subject} (${data.files} files)`)];
     case 'push':
       return [line('push', `${data.branch}: ${data.base.slice(0, 9)}..${data.head.slice(0, 9)} ${data.outcome}`)];
+    case 'pull_request':
+      return [
+        line('pull req.', `${data.number} ${data.state}${data.by === undefined ? '' : ` by ${data.by}`}: ${data.url}`),
+        ...(data.detail === undefined ? [] : [line('', data.detail)]),
+      ];
+    case 'review':
+      return [
+        line('review', `${data.author}: ${data.verdict.replace('_', ' ')}`),
+        ...data.text
+          .split('\n')
+          .slice(0, 8)
+          .map((text) => line('', text)),
+      ];
     case 'sync':
       return [
         line(

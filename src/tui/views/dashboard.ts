@@ -22,7 +22,7 @@ export function viewDashboard(state: State, width: number, height: number): Line
 function viewCounts({ tickets, isListing }: State): Line {
   const count = (...statuses: TicketView['status'][]) =>
     tickets.filter(({ status }) => statuses.includes(status)).length;
-  const waiting = count('pending_plan_approval', 'pending_approval', 'pending_input');
+  const waiting = count('pending_plan_approval', 'pending_approval', 'pending_input', 'pending_merge');
   return [
     span(`${tickets.length}${isListing ? '+' : ''} tickets`, 'bold'),
     span('   wait for you '),

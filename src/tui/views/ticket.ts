@@ -114,6 +114,10 @@ function viewHold({ hold }: TicketView, width: number): Line[] {
         ...paragraph(hold.question, width, { label: span('> ', 'warn') }).slice(0, 4),
         [span('  '), span('a', 'bold'), span(' answer'), span(toOptions(hold.options), 'dim')],
       ];
+    case 'merge':
+      return paragraph(`merge pull request ${hold.number} on the git host: ${hold.url}`, width, {
+        label: span('> ', 'warn'),
+      }).slice(0, 3);
   }
 }
 
