@@ -14,7 +14,7 @@ const QUICK = {
 };
 // Machines are shared: what takes seconds alone may take minutes.
 const PATIENCE = { timeout: 150_000, interval: 100 };
-vi.setConfig({ testTimeout: 200_000 });
+vi.setConfig({ testTimeout: 400_000 });
 
 async function eventsOf(product: Product, id: string): Promise<TicketEvent[]> {
   const { body } = await product.request('GET', `/api/tickets/${id}/events?limit=1000`);
@@ -74,7 +74,7 @@ describe('a change that goes bad after it was live', () => {
 
     const followUp = gone.soaks?.[0]?.followUp ?? '';
     expect(told.data.followUp).toBe(followUp);
-    const taken = await untilTicket(product.client, followUp, (one) => one.endedAt !== null);
+    const taken = await untilTicket(product.client, followUp, (one) => one.endedAt !== null, 150_000);
     expect(taken, taken.reason).toMatchObject({ status: 'resolved', priority: 'high', actor: 'agent' });
     expect(taken.follows).toMatchObject({ ticketId: first.id, commits: first.ending?.commits });
     expect(await git(product.embedded.repository, ['show', `refs/heads/main:${path}`])).toBe(before);
@@ -158,7 +158,7 @@ describe('watching on', () => {
     expect(plan.policy).toMatchObject({ decision: 'require_approval', rule: 'revert_reserved' });
     if (waiting.hold?.kind !== 'plan_approval') throw new Error('no approval waits');
     await product.client.approvePlan(followUp, waiting.hold.changeHash);
-    const taken = await untilTicket(product.client, followUp, (one) => one.endedAt !== null);
+    const taken = await untilTicket(product.client, followUp, (one) => one.endedAt !== null, 150_000);
     expect(taken.status, taken.reason).toBe('resolved');
   });
 });
