@@ -1,6 +1,7 @@
 import { toIsoTime } from '../lib/clock.ts';
 import { AppError } from '../lib/errors.ts';
 import { toCounters } from '../model/budget.ts';
+import { withoutNamedInstances } from '../model/named-instances.ts';
 import type {
   BudgetCounters,
   Plan,
@@ -21,16 +22,17 @@ import { adviseOn } from './advice.ts';
 import { askPerson } from './ask-person.ts';
 import type { AgentDeps, RunContext } from './deps.ts';
 import { readRepositoryFacts } from './facts.ts';
+import { placeTicket } from './place-ticket.ts';
 import type { AgentStateValue, AgentUpdate } from './state.ts';
 
 /**
  * Reads ticket, repository and memory, and decides what to do: a typed plan, a question, or a refusal. Changes nothing
  * outside the database; running it again makes the next revision.
  */
-export async function runPlanner(deps: AgentDeps, state: AgentStateValue, context: RunContext): Promise<AgentUpdate> {
-  const ticket = await getTicket(deps, state.ticketId);
-  const base = await deps.repo.fetch(context.signal);
-  const facts = await deps.repo.withWorkTree(
+export async function runPlanner(given: AgentDeps, state: AgentStateValue, context: RunContext): Promise<AgentUpdate> {
+  const ticket = await getTicket(given, state.ticketId);
+  const base = await given.repo.fetch(context.signal);
+  const facts = await given.repo.withWorkTree(
     base,
     `${state.ticketId}-plan`,
     async (workTree) => await readRepositoryFacts(workTree),
@@ -42,12 +44,22 @@ export async function runPlanner(deps: AgentDeps, state: AgentStateValue, contex
       data: { node: 'planner', text: `read the repository at ${base.slice(0, 9)}: ${toServiceList(facts)}` },
     },
   ]);
-  const questions = await listQuestions(deps.db.knex, ticket.id, state.attempt);
+  const questions = await listQuestions(given.db.knex, ticket.id, state.attempt);
+  const answers = questions.flatMap(({ question, answer }) => (answer === null ? [] : [{ question, answer }]));
+  const common = { plannerRuns: state.plannerRuns + 1, feedback: [], decision: null };
+  const placed = await placeTicket(given, state, context, { ticket, facts, answers });
+  if (placed.kind === 'asked') return { ...common, hold: placed.hold };
+  const { deps, words } = placed;
+  const read = (text: string) => withoutNamedInstances(text, words.names, words.taken);
   const result = await deps.planner.plan(
     {
-      ticket: { title: ticket.title, description: ticket.description, target: toPlannerTarget(ticket) },
+      ticket: {
+        title: read(ticket.title),
+        description: read(ticket.description),
+        target: toPlannerTarget(ticket),
+      },
       facts,
-      answers: questions.flatMap(({ question, answer }) => (answer === null ? [] : [{ question, answer }])),
+      answers,
       feedback: state.feedback,
       now: deps.clock.now(),
       spent: await sumModelCalls(deps, ticket.id),
@@ -55,7 +67,6 @@ export async function runPlanner(deps: AgentDeps, state: AgentStateValue, contex
     toHooks(context),
     context.signal,
   );
-  const common = { plannerRuns: state.plannerRuns + 1, feedback: [], decision: null };
   switch (result.kind) {
     case 'question':
       return { ...common, hold: await askPerson(deps, state, context, { ...toAsking(result), node: 'planner' }) };
