@@ -57,7 +57,7 @@ export interface App {
   url: string;
   mode: 'embedded_sandbox' | 'configured';
   repository: { url: string; branch: string };
-  argocd: { url: string; token: string | undefined };
+  argocd: { url: string; token: string | undefined; instances: { name: string; server: string }[] };
   database: string;
   warnings: string[];
   /** Ends streams, stops tickets where that is safe, closes everything. Safe to call twice. */
@@ -272,7 +272,7 @@ async function assemble(loaded: LoadedConfig, closers: (() => Promise<void> | vo
     url,
     mode,
     repository: { url: repo.url, branch: repo.branch },
-    argocd: { url: instances.default.argo.baseUrl, token: embedded?.token },
+    argocd: { token: embedded?.token, ...toArgoInfo(instances) },
     database: db.location,
     warnings,
   };

@@ -7,6 +7,7 @@ import { askPerson } from './ask-person.ts';
 import type { AgentDeps, RunContext } from './deps.ts';
 import { applyPlan, toDraftDeps, type DraftOutcome } from './draft.ts';
 import { investigate } from './investigate.ts';
+import { tellOtherInstances } from './other-instances.ts';
 import type { AgentStateValue, AgentUpdate } from './state.ts';
 
 /** Drafts the plan in a private work tree and keeps its rendered difference. Nothing leaves the work tree. */
@@ -104,6 +105,7 @@ async function keepDraft(
     differenceHash: toDifferenceHash(changes),
   };
   await savePlan(deps.db.knex, { ...plan, draft });
+  await tellOtherInstances(deps, context, outcome);
   return { feedback: [] };
 }
 

@@ -39,7 +39,7 @@ export async function runObserver(deps: AgentDeps, state: AgentStateValue, conte
       kind: 'failed',
       reason: 'not_seen',
       application: '',
-      sentence: `No Application of Argo CD deploys the changed paths from branch ${deps.repo.branch}; nobody will apply commit ${pushed.head.slice(0, 9)}.`,
+      sentence: `No Application of Argo CD${toName(deps)} deploys the changed paths from branch ${deps.repo.branch}; nobody will apply commit ${pushed.head.slice(0, 9)}.`,
     };
     return { observed, decision: null };
   }
@@ -50,6 +50,11 @@ export async function runObserver(deps: AgentDeps, state: AgentStateValue, conte
     })),
   );
   return { observed: toObserved(outcomes), decision: null };
+}
+
+/** Which instance, where there are several. */
+function toName({ instances, instance }: AgentDeps): string {
+  return instances.all.length > 1 ? ` ${instance}` : '';
 }
 
 interface Watched {

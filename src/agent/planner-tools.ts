@@ -2,6 +2,7 @@ import { toApplicationRef, type ApplicationRef } from '../argocd/application.ts'
 import type { ArgoClient } from '../argocd/http.ts';
 import { AppError } from '../lib/errors.ts';
 import type { Clock } from '../lib/clock.ts';
+import type { Scope } from '../memory/facts.ts';
 import type { MemoryKeeper } from '../memory/memory-store.ts';
 import type { PlannerTools } from '../model/openai/tools.ts';
 import type { InfraRepo } from '../repo/infra-repo.ts';
@@ -11,7 +12,7 @@ interface ToolDeps {
   argo: ArgoClient;
   memory: MemoryKeeper;
   clock: Clock;
-  /** The name under which this Argo CD's cluster is remembered. */
+  /** The name under which the cluster of the ticket's Argo CD is remembered. */
   cluster: string;
 }
 
@@ -91,10 +92,13 @@ export function createPlannerTools(deps: ToolDeps): PlannerTools {
       const scopes = await deps.memory.scopesOf(service);
       if (scopes.length === 0) return `nothing is remembered about ${service}`;
       const now = deps.clock.now();
-      return scopes
+      const isHere = (scope: Scope) => scope.cluster === deps.cluster;
+      // What happened elsewhere may teach something too, as long as it says where it happened.
+      return [...scopes.filter(isHere), ...scopes.filter((scope) => !isHere(scope))]
         .flatMap((scope) => {
           const known = memory.context(scope, now);
-          return [`${service} in ${scope.environment}:`, ...known.recommendations, ...known.strategy.reasons];
+          const place = `${scope.environment}${isHere(scope) ? '' : ` on another cluster, ${scope.cluster}`}`;
+          return [`${service} in ${place}:`, ...known.recommendations, ...known.strategy.reasons];
         })
         .join('\n');
     },

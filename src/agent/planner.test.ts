@@ -9,7 +9,7 @@ import { createTestDatabase, type TestDatabase } from '../../test/support/postgr
 import { createBudgets } from '../argocd/observation.ts';
 import { inTransaction } from '../database/transaction.ts';
 import { createMemoryKeeper } from '../memory/memory-store.ts';
-import type { PlanningInput, PlanResult } from '../model/planning.ts';
+import type { Planner, PlanningInput, PlanResult } from '../model/planning.ts';
 import { parsePolicySettings } from '../policy/settings.ts';
 import type { InfraRepo } from '../repo/infra-repo.ts';
 import { findPlan } from '../ticket/plan-store.ts';
@@ -17,7 +17,7 @@ import { answerQuestion } from '../ticket/question-store.ts';
 import { createTicketWorld, type TicketWorld } from '../ticket/test-tickets.ts';
 import { runPlanner, toServices } from './planner.ts';
 import type { AgentStateValue } from './state.ts';
-import { createTestContext, toDeps, toSettings, toState, type PlanSteps } from './test-agent.ts';
+import { createTestContext, toDeps, toInstances, toSettings, toState, type PlanSteps } from './test-agent.ts';
 
 let dir: string;
 let bare: BareRepo;
@@ -51,11 +51,26 @@ function toPlan(steps: PlanSteps, strategy?: 'canary' | 'blue_green' | 'rolling_
 }
 
 /** Runs the planner node over a ticket, with a planner that answers this. */
-async function run(result: PlanResult, state: Partial<AgentStateValue> = {}, ticketId?: string) {
+async function run(
+  result: PlanResult,
+  state: Partial<AgentStateValue> = {},
+  ticketId?: string,
+  instances: readonly string[] = ['default'],
+) {
   const id = ticketId ?? (await world.create({ title: 'Update api', description: 'to 9.9.9' })).id;
   const inputs: PlanningInput[] = [];
   const context = createTestContext();
+  const planner: Planner = {
+    plan: async (input, hooks) => {
+      inputs.push(input);
+      await hooks.onNote('read by a test');
+      return result;
+    },
+  };
   const deps = toDeps({
+    ...toInstances(instances, planner),
+    instance: 'default',
+    planner,
     db: database.db,
     clock: world.clock,
     ids: world.ids,
@@ -64,13 +79,6 @@ async function run(result: PlanResult, state: Partial<AgentStateValue> = {}, tic
     rollouts: { isAvailable: async () => true },
     policy: { settings: parsePolicySettings({}), freezeWindows: [] },
     settings: toSettings({ cluster: 'east', budgets: createBudgets({}) }),
-    planner: {
-      plan: async (input, hooks) => {
-        inputs.push(input);
-        await hooks.onNote('read by a test');
-        return result;
-      },
-    },
   });
   const before = toState({ ...state, ticketId: id });
   const after = await runPlanner(deps, before, context);
@@ -119,6 +127,63 @@ describe('the planner', () => {
     expect(after.ending?.sentence).toContain('No such thing. Nothing was changed.');
     expect(after.ending?.sentence).toContain('- Scale api to 3');
     expect(plan).toBeUndefined();
+  });
+});
+
+describe('the instance of a ticket', () => {
+  const open = async (title: string, instance?: string) =>
+    (await world.create({ title, target: instance === undefined ? {} : { instance } })).id;
+  const place = async (id: string, state: Partial<AgentStateValue> = {}) =>
+    await run(toPlan([scale]), state, id, ['default', 'east', 'west']);
+  const stored = async (id: string) => (await world.tickets.get(id)).instance;
+
+  it('is the one its words name, which are no words of the change', async () => {
+    const id = await open('Scale api to 5 on east');
+    const { input, events } = await place(id);
+    expect(await stored(id)).toBe('east');
+    expect(input?.ticket.title).toBe('Scale api to 5');
+    expect(events).toContainEqual({
+      type: 'note',
+      data: { node: 'planner', text: 'this ticket is for Argo CD east, as its words say' },
+    });
+  });
+
+  it('is asked about where words and target do not agree, and goes by the answer', async () => {
+    const id = await open('Scale api to 5 on west', 'east');
+    const { after, input } = await place(id);
+    expect(input).toBeUndefined();
+    if (after.hold?.kind !== 'question') throw new Error('no question');
+    expect(after.hold).toMatchObject({ options: ['east', 'west'], returnTo: 'planning' });
+    expect(after.hold.question).toBe('The ticket is for Argo CD east, and its words name west. Which one is meant?');
+    const { questionId } = after.hold;
+    await inTransaction(database.db, async (trx) => {
+      await answerQuestion(trx, questionId, { answer: ' West ', by: 'ann', at: world.now() });
+    });
+    expect((await place(id)).plan?.intent.steps).toEqual([scale]);
+    expect(await stored(id)).toBe('west');
+  });
+
+  it('is asked about where the words name several, as often as the answer is none of them', async () => {
+    const id = await open('Scale api to 5 on east and on west');
+    const { after } = await place(id);
+    if (after.hold?.kind !== 'question') throw new Error('no question');
+    const { questionId } = after.hold;
+    await inTransaction(database.db, async (trx) => {
+      await answerQuestion(trx, questionId, { answer: 'both', by: 'ann', at: world.now() });
+    });
+    expect((await place(id)).after.hold).toMatchObject({ kind: 'question', options: ['east', 'west'] });
+  });
+
+  it('stays what it is where something is out already', async () => {
+    const id = await open('Scale api to 5 on east');
+    await place(id, { earlier: ['a'.repeat(40)], preparations: 1 });
+    expect(await stored(id)).toBe('default');
+  });
+
+  it('is not looked for in the words where there is one only', async () => {
+    const id = await open('Scale api to 5 on east');
+    expect((await run(toPlan([scale]), {}, id)).input?.ticket.title).toBe('Scale api to 5 on east');
+    expect(await stored(id)).toBe('default');
   });
 });
 

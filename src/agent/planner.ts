@@ -1,6 +1,7 @@
 import { toIsoTime } from '../lib/clock.ts';
 import { AppError } from '../lib/errors.ts';
 import { toCounters } from '../model/budget.ts';
+import { withoutNamedInstances } from '../model/named-instances.ts';
 import type {
   BudgetCounters,
   PlannedStep,
@@ -21,6 +22,7 @@ import { adviseOn } from './advice.ts';
 import { askPerson } from './ask-person.ts';
 import type { AgentDeps, RunContext } from './deps.ts';
 import { readRepositoryFacts } from './facts.ts';
+import { placeTicket } from './place-ticket.ts';
 import type { AgentStateValue, AgentUpdate } from './state.ts';
 import { planTakeBack } from './take-back.ts';
 
@@ -28,10 +30,10 @@ import { planTakeBack } from './take-back.ts';
  * Reads ticket, repository and memory, and decides what to do: a typed plan, a question, or a refusal. Changes nothing
  * outside the database; running it again makes the next revision.
  */
-export async function runPlanner(deps: AgentDeps, state: AgentStateValue, context: RunContext): Promise<AgentUpdate> {
-  const ticket = await getTicket(deps, state.ticketId);
-  const base = await deps.repo.fetch(context.signal);
-  const facts = await deps.repo.withWorkTree(
+export async function runPlanner(given: AgentDeps, state: AgentStateValue, context: RunContext): Promise<AgentUpdate> {
+  const ticket = await getTicket(given, state.ticketId);
+  const base = await given.repo.fetch(context.signal);
+  const facts = await given.repo.withWorkTree(
     base,
     `${state.ticketId}-plan`,
     async (workTree) => await readRepositoryFacts(workTree),
@@ -47,9 +49,16 @@ export async function runPlanner(deps: AgentDeps, state: AgentStateValue, contex
   if (ticket.follows !== null) {
     // Nobody has to understand anything: the commits are named.
     const plan = planTakeBack(ticket.follows);
-    return { ...common, hold: null, ...(await storePlan(deps, state, context, { plan, facts, base, ticket })) };
+    return { ...common, hold: null, ...(await storePlan(given, state, context, { plan, facts, base, ticket })) };
   }
-  const result = await askPlanner(deps, state, context, { ticket, facts });
+  const questions = await listQuestions(given.db.knex, ticket.id, state.attempt);
+  const answers = questions.flatMap(({ question, answer }) => (answer === null ? [] : [{ question, answer }]));
+  const placed = await placeTicket(given, state, context, { ticket, facts, answers });
+  if (placed.kind === 'asked') return { ...common, hold: placed.hold };
+  const { deps, words } = placed;
+  const read = (text: string) => withoutNamedInstances(text, words.names, words.taken);
+  const told = { ...ticket, title: read(ticket.title), description: read(ticket.description) };
+  const result = await askPlanner(deps, state, context, { ticket: told, facts, answers });
   switch (result.kind) {
     case 'question':
       return { ...common, hold: await askPerson(deps, state, context, { ...toAsking(result), node: 'planner' }) };
@@ -64,18 +73,22 @@ export async function runPlanner(deps: AgentDeps, state: AgentStateValue, contex
   }
 }
 
+interface Answer {
+  question: string;
+  answer: string;
+}
+
 async function askPlanner(
   deps: AgentDeps,
   state: AgentStateValue,
   context: RunContext,
-  { ticket, facts }: { ticket: Ticket; facts: RepositoryFacts },
+  { ticket, facts, answers }: { ticket: Ticket; facts: RepositoryFacts; answers: readonly Answer[] },
 ): Promise<PlanResult> {
-  const questions = await listQuestions(deps.db.knex, ticket.id, state.attempt);
   return await deps.planner.plan(
     {
       ticket: { title: ticket.title, description: ticket.description, target: toPlannerTarget(ticket) },
       facts,
-      answers: questions.flatMap(({ question, answer }) => (answer === null ? [] : [{ question, answer }])),
+      answers: [...answers],
       feedback: state.feedback,
       now: deps.clock.now(),
       spent: await sumModelCalls(deps, ticket.id),

@@ -1,4 +1,5 @@
-import type { ProposedStep } from '../model/planning.ts';
+import type { ArgoInstance } from '../argocd/instances.ts';
+import type { Planner, ProposedStep } from '../model/planning.ts';
 import type { TicketEventBody } from '../ticket/event.ts';
 import type { AgentDeps, AgentSettings, RunContext } from './deps.ts';
 import type { AgentStateValue } from './state.ts';
@@ -30,6 +31,28 @@ export function toState(given: Partial<AgentStateValue> = {}): AgentStateValue {
 /** Only the collaborators that are given; reaching for another one fails the test that does. */
 export function toDeps(given: Partial<AgentDeps>): AgentDeps {
   return toPart(given) as AgentDeps;
+}
+
+/** Instances of these names, the first one the default, of which nothing is asked; each plans with `planner`. */
+export function toInstances(names: readonly string[], planner: Planner): Pick<AgentDeps, 'instances' | 'planners'> {
+  const all = names.map((name, index) => ({ name, isDefault: index === 0, cluster: `cluster of ${name}` }));
+  const rollouts = { isAvailable: async () => true };
+  const instances = all.map((one) => toPart({ ...one, argo: {}, watch: {}, rollouts }) as ArgoInstance);
+  const [first] = instances;
+  if (first === undefined) throw new Error('no instance is named');
+  return {
+    planners: new Map(names.map((name) => [name, planner])),
+    instances: {
+      all: instances,
+      default: first,
+      get: (name) => {
+        const found = instances.find((one) => one.name === name);
+        if (found === undefined) throw new Error(`the test gives no instance ${name}`);
+        return found;
+      },
+      close: async () => undefined,
+    },
+  };
 }
 
 /** Only the settings that are given; reading another one fails the test that does. */

@@ -59,7 +59,7 @@ export function addAuth(app: FastifyInstance, { apiKeys, readOnlyApiKeys }: Auth
   app.addHook('onRequest', async (request, reply) => {
     const path = request.url.split('?')[0] ?? '';
     if (OPEN_PATHS.has(path)) return;
-    if (keys.length > 0 && isPage(path)) return;
+    if (keys.length > 0 && isPage(path) && !request.is404) return;
     if (keys.length === 0) {
       checkLocal(request);
       return;

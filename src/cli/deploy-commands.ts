@@ -6,6 +6,7 @@ import { examples, priorityOption } from './ticket-commands.ts';
 
 interface DeployOptions extends ConnectionOptions, Omit<DeployWish, 'service'> {
   environment?: string;
+  target?: string;
   priority?: string;
   wait?: true;
 }
@@ -23,6 +24,7 @@ export function addDeployCommand(program: Command, terminal: Terminal): void {
     .option('--replicas <number>', 'how many pods', parseReplicas)
     .addOption(new Option('--strategy <name>', 'how it is rolled out').choices([...DEPLOY_STRATEGIES]))
     .option('--environment <name>', 'the environment that is meant')
+    .option('--target <name>', 'the Argo CD instance it is for; the default one where it is left out')
     .addOption(priorityOption())
     .option('--wait', 'follow it until it has ended or needs a person');
   deploy.addHelpText(
@@ -35,12 +37,16 @@ export function addDeployCommand(program: Command, terminal: Terminal): void {
   );
   deploy.action(async (service: string, options: DeployOptions) => {
     const title = toDeployTitle({ service, ...options });
-    const { environment, priority } = options;
+    const { environment, priority, target: instance } = options;
+    const target = {
+      ...(environment === undefined ? {} : { environment }),
+      ...(instance === undefined ? {} : { instance }),
+    };
     await (
       await import('./ticket-actions.ts')
     ).openTicket(terminal, options, {
       title,
-      ...(environment === undefined ? {} : { target: { environment } }),
+      target,
       ...(priority === undefined ? {} : { priority }),
     });
   });

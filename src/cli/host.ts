@@ -6,7 +6,7 @@ export interface RunningApp {
   url: string;
   mode: 'embedded_sandbox' | 'configured';
   repository: { url: string; branch: string };
-  argocd: { url: string; token: string | undefined };
+  argocd: { url: string; token: string | undefined; instances: { name: string; server: string }[] };
   database: string;
   warnings: string[];
   close(): Promise<void>;

@@ -13,7 +13,9 @@ export async function runServe(host: Host): Promise<void> {
       : []),
     `Tiphys listens on ${app.url}   API pages: ${app.url}/docs`,
     `repository ${app.repository.url} (${app.repository.branch})`,
-    `Argo CD    ${app.argocd.url}`,
+    ...app.argocd.instances.map(
+      ({ name, server }, _index, all) => `Argo CD    ${server}${all.length > 1 ? ` (${name})` : ''}`,
+    ),
     `database   ${app.database}`,
     ...app.warnings.map((warning) => `warning: ${warning}`),
   ];

@@ -39,7 +39,8 @@ export async function showStatus(terminal: Terminal, options: ConnectionOptions)
   row('mode', info.mode === 'configured' ? 'configured' : 'embedded sandbox: deploys are simulated');
   row('planner', info.planner);
   row('repository', `${info.repository.url} (${info.repository.branch})`);
-  row('Argo CD', info.argocd.url);
+  for (const one of info.argocd.instances)
+    row('Argo CD', info.argocd.instances.length > 1 ? `${one.name}: ${one.server}` : one.server);
   for (const { name, ok, detail } of ready.checks)
     terminal.out(`${style.dim(name.padEnd(10))} ${ok ? style.green('ok') : style.red('broken')}  ${toCell(detail)}`);
   const counts = Object.entries(info.tickets).filter(([, count]) => count > 0);

@@ -17,12 +17,14 @@ export interface CreateOptions extends MoveOptions {
   priority?: string;
   application?: string;
   environment?: string;
+  target?: string;
   draft?: true;
 }
 export interface ListOptions extends ConnectionOptions {
   status?: string;
   priority?: string;
   application?: string;
+  target?: string;
   text?: string;
   limit: number;
 }
@@ -31,7 +33,7 @@ export interface WatchTicketOptions extends ConnectionOptions {
 }
 
 export async function createTicket(terminal: Terminal, title: string, options: CreateOptions): Promise<void> {
-  const { application, environment } = options;
+  const { application, environment, target } = options;
   const description = await readText(terminal, options.description ?? '');
   await openTicket(terminal, options, {
     title,
@@ -39,6 +41,7 @@ export async function createTicket(terminal: Terminal, title: string, options: C
     target: {
       ...(application === undefined ? {} : { application }),
       ...(environment === undefined ? {} : { environment }),
+      ...(target === undefined ? {} : { instance: target }),
     },
     ...(options.priority === undefined ? {} : { priority: options.priority }),
     start: options.draft !== true,
@@ -56,7 +59,7 @@ export async function openTicket(terminal: Terminal, options: MoveOptions, input
 }
 
 export async function listTickets(terminal: Terminal, options: ListOptions): Promise<void> {
-  const { status, priority, application, text, limit } = options;
+  const { status, priority, application, target, text, limit } = options;
   const client = connect(options, terminal);
   const items: TicketView[] = [];
   let cursor: string | null | undefined;
@@ -66,6 +69,7 @@ export async function listTickets(terminal: Terminal, options: ListOptions): Pro
       status,
       priority,
       application,
+      target,
       text,
       limit: size,
       cursor: cursor ?? undefined,

@@ -19,6 +19,7 @@ export function addTicketCommands(program: Command, terminal: Terminal): void {
     .addOption(priorityOption().default('medium'))
     .option('--application <name>', 'the Argo CD Application that is meant')
     .option('--environment <name>', 'the environment that is meant')
+    .option('--target <name>', 'the Argo CD instance it is for; the default one where it is left out')
     .option('--draft', 'do not start yet')
     .option('--wait', 'follow it until it has ended or needs a person');
   create.addHelpText(
@@ -59,6 +60,7 @@ function addReading(ticket: Command, terminal: Terminal): void {
     .option('--status <list>', `comma-separated: ${TICKET_STATUSES.join(', ')}`, parseList(TICKET_STATUSES))
     .option('--priority <list>', `comma-separated: ${PRIORITIES.join(', ')}`, parseList(PRIORITIES))
     .option('--application <name>', 'only of this service')
+    .option('--target <name>', 'only for this Argo CD instance')
     .option('--text <words>', 'only with these words in title or description')
     .option('--limit <number>', 'how many at most', parseLimit, 50);
   list.addHelpText(

@@ -15,12 +15,15 @@ function paintStatus(status: string, text: string, style: Style): string {
 
 /** A table of tickets, one a line. */
 export function renderTickets(tickets: readonly TicketView[], nowMs: number, style: Style): string[] {
-  const head = ['ID', 'STATUS', 'PRIORITY', 'SERVICE', 'AGE', 'TITLE'];
+  // Where all tickets are for the same instance, its name tells nothing.
+  const hasTargets = new Set(tickets.map(({ target }) => target.instance)).size > 1;
+  const head = ['ID', 'STATUS', 'PRIORITY', 'SERVICE', ...(hasTargets ? ['TARGET'] : []), 'AGE', 'TITLE'];
   const rows = tickets.map((one) => [
     toShortId(one.id),
     one.status,
     one.priority,
     one.application ?? '-',
+    ...(hasTargets ? [one.target.instance ?? '-'] : []),
     toAge(one.createdAt, nowMs),
     one.title,
   ]);
@@ -43,6 +46,7 @@ export function renderTicket(ticket: TicketView, style: Style): string[] {
     row('priority', ticket.priority),
     ...optional('service', ticket.application),
     ...optional('environment', ticket.target.environment ?? null),
+    ...optional('target', ticket.target.instance ?? null),
     row('by', ticket.actor),
     row('opened', ticket.createdAt),
     ...optional('started', ticket.startedAt),

@@ -29,6 +29,8 @@ export interface TicketQuery {
   status?: string | undefined;
   priority?: string | undefined;
   application?: string | undefined;
+  /** The Argo CD instance. */
+  target?: string | undefined;
   text?: string | undefined;
   limit?: number | undefined;
   cursor?: string | undefined;
@@ -38,7 +40,7 @@ export interface NewTicket {
   title: string;
   description?: string;
   priority?: string;
-  target?: { application?: string; environment?: string };
+  target?: { application?: string; environment?: string; instance?: string };
   /** False leaves the ticket a draft. */
   start?: boolean;
 }

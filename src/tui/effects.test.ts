@@ -4,7 +4,7 @@ import type { ApiClient } from '../client/api-client.ts';
 import { createEffects } from './effects.ts';
 import type { Action, Effect, State } from './model.ts';
 import { reduce } from './state.ts';
-import { makeEvent, makePlan, makeState, makeTicket, makeWaiting, textOf } from './test-state.ts';
+import { makeInfo, makeEvent, makePlan, makeState, makeTicket, makeWaiting, textOf } from './test-state.ts';
 
 /** A server that answers what the test gives it and remembers what it was asked. */
 function createRig(answers: Partial<ApiClient>, start: State = makeState()) {
@@ -101,6 +101,19 @@ describe('effects', () => {
     await rig.run({ type: 'approve', id, changeHash: 'x' });
     expect(rig.asked).toEqual([`approvePlan "${id}" "x"`]);
     expect(textOf(rig.state())).toContain('the plan has changed. Look at it again.');
+  });
+
+  it('opens a ticket for the instance that was chosen', async () => {
+    const typed: Action[] = [
+      makeInfo('west', 'main'),
+      { type: 'screen_shown', screen: 'create' },
+      { type: 'typed', step: { kind: 'insert', text: 'Update api to 2' } },
+      ...([1, 1, 1] as const).map((by): Action => ({ type: 'form_moved', by })),
+      { type: 'form_chosen', by: 1 },
+    ];
+    const rig = createRig({}, makeState(typed));
+    await rig.run({ type: 'create' });
+    expect(rig.asked[0]).toContain('"target":{"instance":"west"}');
   });
 
   it('keeps what was typed into the form where the ticket could not be created', async () => {

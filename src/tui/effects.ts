@@ -104,12 +104,16 @@ export function createEffects(deps: EffectDeps): Effects {
     dispatch({ type: 'form_sending', isSending: true });
     try {
       const application = form.application.text.trim();
+      const target = {
+        ...(application === '' ? {} : { application }),
+        ...(form.target === undefined ? {} : { instance: form.target }),
+      };
       const ticket = await client.createTicket({
         title,
         description: form.description.text,
         priority: form.priority,
         start: form.start,
-        ...(application === '' ? {} : { target: { application } }),
+        ...(Object.keys(target).length === 0 ? {} : { target }),
       });
       dispatch({ type: 'ticket_changed', ticket });
       dispatch({ type: 'form_cleared' });

@@ -6,6 +6,7 @@ export const EMPTY_FORM: Form = {
   title: EMPTY_EDIT,
   description: EMPTY_EDIT,
   application: EMPTY_EDIT,
+  target: undefined,
   priority: 'medium',
   start: true,
   isSending: false,

@@ -72,7 +72,7 @@ function inForm(state: State, name: string): Meaning {
 }
 
 function isChoice({ form }: State): boolean {
-  return form.focus === 'priority' || form.focus === 'start';
+  return form.focus === 'priority' || form.focus === 'start' || form.focus === 'target';
 }
 
 function stepOf(name: string): Meaning {

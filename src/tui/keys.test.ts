@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { Effect } from './model.ts';
 import { currentTicket } from './select.ts';
-import { HASH, makePlan, makeState, makeTicket, makeWaiting, pressKeys, textOf } from './test-state.ts';
+import { reduce } from './state.ts';
+import { HASH, makeInfo, makePlan, makeState, makeTicket, makeWaiting, pressKeys, textOf } from './test-state.ts';
 
 const listed = (...tickets: ReturnType<typeof makeTicket>[]) =>
   makeState([{ type: 'tickets_loaded', tickets, isLast: true }]);
@@ -90,6 +91,17 @@ describe('typing', () => {
     const { state } = pressKeys(listed(), 'n', 'tab', 'tab', 'tab', 'right', 'tab', 'left', 'q');
     expect(state.form).toMatchObject({ priority: 'high', start: false, focus: 'start' });
     expect(pressKeys(state, 'escape').state.screen).toBe('dashboard');
+  });
+
+  it('chooses an Argo CD instance where there are several, the default one first', () => {
+    const several = [makeInfo('west', 'main')].reduce(reduce, listed());
+    const { state } = pressKeys(several, 'n', 'tab', 'tab', 'tab');
+    expect(state.form).toMatchObject({ focus: 'target', target: undefined });
+    expect(textOf(state)).toContain('◂ main ▸');
+    expect(pressKeys(state, 'right').state.form.target).toBe('west');
+    expect(pressKeys(state, 'right', 'right').state.form.target).toBe('main');
+    const single = [makeInfo('main')].reduce(reduce, listed());
+    expect(textOf(pressKeys(single, 'n').state)).not.toContain('Argo CD instance');
   });
 
   it('edits in the middle of a line, whole characters at a time', () => {

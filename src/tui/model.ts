@@ -51,7 +51,7 @@ export interface OpenService {
   top: number;
 }
 
-export const FORM_FIELDS = ['title', 'description', 'application', 'priority', 'start'] as const;
+export const FORM_FIELDS = ['title', 'description', 'application', 'target', 'priority', 'start'] as const;
 export type FormField = (typeof FORM_FIELDS)[number];
 
 export interface Form {
@@ -59,6 +59,8 @@ export interface Form {
   title: EditLine;
   description: EditLine;
   application: EditLine;
+  /** The Argo CD instance; undefined for the default one. */
+  target: string | undefined;
   priority: TicketView['priority'];
   start: boolean;
   isSending: boolean;

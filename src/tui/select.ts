@@ -1,5 +1,5 @@
 import type { TicketView } from '../api/contract.ts';
-import type { State } from './model.ts';
+import { FORM_FIELDS, type FormField, type State } from './model.ts';
 
 /** The tickets the filter leaves, newest first. Words are looked for in title, application, status, risk and id. */
 export function shownTickets(state: State): readonly TicketView[] {
@@ -10,7 +10,7 @@ export function shownTickets(state: State): readonly TicketView[] {
   if (words.length === 0) return state.tickets;
   return state.tickets.filter((ticket) => {
     const text =
-      `${ticket.title} ${ticket.application ?? ''} ${ticket.status} ${ticket.priority} ${state.risks.get(ticket.id) ?? ''} ${ticket.id}`.toLowerCase();
+      `${ticket.title} ${ticket.application ?? ''}${toTargetWord(state, ticket)} ${ticket.status} ${ticket.priority} ${state.risks.get(ticket.id) ?? ''} ${ticket.id}`.toLowerCase();
     return words.every((word) => text.includes(word));
   });
 }
@@ -40,4 +40,21 @@ export function windowTop(cursor: number, count: number, height: number): number
 
 export function clamp(value: number, low: number, high: number): number {
   return Math.min(Math.max(value, low), Math.max(low, high));
+}
+
+/** The Argo CD instances there are to choose from, the default one first; none where there is one only. */
+export function listTargets({ info }: State): string[] {
+  const instances = info?.argocd.instances ?? [];
+  if (instances.length < 2) return [];
+  return instances.toSorted((a, b) => Number(b.default) - Number(a.default)).map(({ name }) => name);
+}
+
+/** ` @west` behind what a ticket is about; nothing where there is one instance only. */
+export function toTargetWord(state: State, { target }: Pick<TicketView, 'target'>): string {
+  return listTargets(state).length === 0 || target.instance === undefined ? '' : ` @${target.instance}`;
+}
+
+/** The fields of the form for a new ticket: a target only where there is a choice. */
+export function listFormFields(state: State): FormField[] {
+  return FORM_FIELDS.filter((field) => field !== 'target' || listTargets(state).length > 0);
 }

@@ -1,5 +1,6 @@
 import { createOpenTicket, EMPTY_FORM } from './initial.ts';
-import { FORM_FIELDS, type Action, type Notice, type Screen, type State } from './model.ts';
+import { listFormFields, listTargets } from './select.ts';
+import { type Action, type Notice, type Screen, type State } from './model.ts';
 import { reduceData } from './state-data.ts';
 import { reduceScroll } from './state-scroll.ts';
 import { editText, type EditLine, type EditStep } from './text/edit-line.ts';
@@ -56,8 +57,9 @@ export function reduce(state: State, action: Action): State {
     case 'typed':
       return reduceTyping(state, action.step);
     case 'form_moved': {
-      const next = FORM_FIELDS.indexOf(state.form.focus) + action.by;
-      const focus = FORM_FIELDS[(next + FORM_FIELDS.length) % FORM_FIELDS.length] ?? 'title';
+      const fields = listFormFields(state);
+      const next = fields.indexOf(state.form.focus) + action.by;
+      const focus = fields[(next + fields.length) % fields.length] ?? 'title';
       return { ...state, form: { ...state.form, focus } };
     }
     case 'form_chosen':
@@ -143,6 +145,7 @@ function reduceTyping(state: State, step: EditStep): State {
         return { ...state, form: { ...form, [focus]: edit(form[focus]) } };
       case 'description':
         return { ...state, form: { ...form, description: editText(form.description, step) } };
+      case 'target':
       case 'priority':
       case 'start':
         return state;
@@ -158,6 +161,11 @@ function toSingleLine(step: EditStep): EditStep {
 function reduceChoice(state: State, by: 1 | -1): State {
   const { form } = state;
   if (form.focus === 'start') return { ...state, form: { ...form, start: !form.start } };
+  if (form.focus === 'target') {
+    const targets = listTargets(state);
+    const at = targets.indexOf(form.target ?? targets[0] ?? '') + by;
+    return { ...state, form: { ...form, target: targets[(at + targets.length) % targets.length] } };
+  }
   if (form.focus !== 'priority') return state;
   const at = PRIORITIES.indexOf(form.priority) + by;
   const priority = PRIORITIES[(at + PRIORITIES.length) % PRIORITIES.length] ?? 'medium';

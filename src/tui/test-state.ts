@@ -1,4 +1,4 @@
-import type { PlanView, TicketView } from '../api/contract.ts';
+import type { InfoView, PlanView, TicketView } from '../api/contract.ts';
 import type { TicketEvent } from '../ticket/event.ts';
 import { createState } from './initial.ts';
 import { toMeaning } from './keys.ts';
@@ -39,6 +39,19 @@ export function makeTicket(number: number, given: Partial<TicketView> = {}): Tic
     endedAt: null,
     ...given,
   };
+}
+
+/** What the server says of itself, with Argo CD instances of these names, the last one the default. */
+export function makeInfo(...names: readonly string[]): Action {
+  const instances = names.map((name, index) => {
+    return { name, server: `http://${name}.example`, default: index === names.length - 1 };
+  });
+  const info: InfoView = {
+    ...{ version: '1', node: '24', mode: 'configured', startedAt: new Date(NOW_MS).toISOString(), planner: 'offline' },
+    ...{ repository: { url: 'file:///infra.git', branch: 'main' }, database: 'sqlite3', policyVersion: 'p1' },
+    ...{ warnings: [], tickets: {}, events: null, argocd: { url: 'http://one.example', instances } },
+  };
+  return { type: 'info_loaded', info, checks: [] };
 }
 
 export const HASH = 'ab'.repeat(32);

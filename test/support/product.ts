@@ -32,7 +32,12 @@ const QUICK_OBSERVATION = {
   settleCustomSeconds: 0,
 };
 
-export async function startProduct(overrides: Record<string, unknown> = {}): Promise<Product> {
+type Overrides = Record<string, unknown>;
+
+/** @param given settings, or what makes them once the stand-in and its repository are there */
+export async function startProduct(
+  given: Overrides | ((embedded: Embedded) => Promise<Overrides>) = {},
+): Promise<Product> {
   const dir = await mkdtemp(join(tmpdir(), 'tiphys-product-'));
   const embedded = await startEmbedded({
     dir: join(dir, 'argo'),
@@ -43,6 +48,7 @@ export async function startProduct(overrides: Record<string, unknown> = {}): Pro
     clock: createSystemClock(),
     logger: silentLogger,
   });
+  const overrides = typeof given === 'function' ? await given(embedded) : given;
   const start = async () => await startApp(toConfig(dir, embedded, overrides));
   let app = await start();
   let client = createApiClient(app.url);

@@ -1,7 +1,7 @@
 import { toRiskTone, toStatusWord } from '../../client/words.ts';
 import type { TicketView } from '../../api/contract.ts';
 import type { State } from '../model.ts';
-import { selectedIndex, shownTickets, windowTop } from '../select.ts';
+import { selectedIndex, shownTickets, toTargetWord, windowTop } from '../select.ts';
 import { column, highlight, line, span, type Line, type Span } from '../text/lines.ts';
 import { toAge, toHealthTone } from './words.ts';
 
@@ -112,7 +112,12 @@ function viewTicket(state: State, ticket: TicketView, width: number): Line {
     column(risk === 'none' ? '' : risk, columns.risk, toRiskTone(risk)),
     ...(columns.priority === 0 ? [] : [column(ticket.priority, columns.priority)]),
     column(toAge(ticket.createdAt, state.nowMs), columns.age, 'dim'),
-    span(cell(ticket.application ?? ticket.target.application ?? '', columns.application)),
+    span(
+      cell(
+        `${ticket.application ?? ticket.target.application ?? ''}${toTargetWord(state, ticket)}`,
+        columns.application,
+      ),
+    ),
     column(ticket.title, columns.title),
     ...(columns.id === 0 ? [] : [column(` ${ticket.id}`, columns.id, 'dim')]),
   ];

@@ -1,4 +1,5 @@
-import { FORM_FIELDS, type Form, type FormField, type State } from '../model.ts';
+import type { FormField, State } from '../model.ts';
+import { listFormFields, listTargets } from '../select.ts';
 import { cleanLine, takeCells, cellWidth } from '../text/cells.ts';
 import type { EditLine } from '../text/edit-line.ts';
 import { line, span, type Line, type Span } from '../text/lines.ts';
@@ -7,18 +8,20 @@ const LABELS: Record<FormField, string> = {
   title: 'What should change?',
   description: 'More about it',
   application: 'Application',
+  target: 'Argo CD instance',
   priority: 'Priority',
   start: 'Start at once',
 };
 
 /** A new ticket. */
-export function viewForm({ form }: State, width: number): Line[] {
+export function viewForm(state: State, width: number): Line[] {
+  const { form } = state;
   return [
     line('A new ticket', 'bold'),
     line(),
-    ...FORM_FIELDS.flatMap((field): Line[] => [
+    ...listFormFields(state).flatMap((field): Line[] => [
       [span(form.focus === field ? '> ' : '  ', 'info'), span(LABELS[field], form.focus === field ? 'bold' : 'dim')],
-      [span('    '), ...viewField(form, field, Math.max(10, width - 6))],
+      [span('    '), ...viewField(state, field, Math.max(10, width - 6))],
     ]),
     line(),
     form.isSending
@@ -29,9 +32,12 @@ export function viewForm({ form }: State, width: number): Line[] {
   ];
 }
 
-function viewField(form: Form, field: FormField, width: number): Span[] {
+function viewField(state: State, field: FormField, width: number): Span[] {
+  const { form } = state;
   const hasFocus = form.focus === field;
   switch (field) {
+    case 'target':
+      return [{ text: `◂ ${form.target ?? listTargets(state)[0] ?? ''} ▸`, isReverse: hasFocus }];
     case 'priority':
       return [{ text: `◂ ${form.priority} ▸`, isReverse: hasFocus }];
     case 'start':

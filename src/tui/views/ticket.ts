@@ -1,7 +1,7 @@
 import { toRiskTone, toShortHash, toStatusWord } from '../../client/words.ts';
 import type { TicketView } from '../../api/contract.ts';
 import { TICKET_TABS, type OpenTicket, type State, type TicketTab } from '../model.ts';
-import { clamp, currentTicket } from '../select.ts';
+import { clamp, currentTicket, toTargetWord } from '../select.ts';
 import { line, paragraph, span, spread, type Line, type Span } from '../text/lines.ts';
 import { viewDifference } from './difference.ts';
 import { adviceRows, observedRows, planRows } from './plan.ts';
@@ -55,7 +55,9 @@ export function ticketHead(state: State, width: number): Line[] {
     spread([span(ticket.title, 'bold')], [span(`${toAge(ticket.createdAt, state.nowMs)} old`, 'dim')], width),
     [
       span(status.text, status.tone),
-      span(`  ${ticket.application ?? 'no application yet'}  ${ticket.priority} priority`),
+      span(
+        `  ${ticket.application ?? 'no application yet'}${toTargetWord(state, ticket)}  ${ticket.priority} priority`,
+      ),
       ...(risk === 'none' ? [] : [span('  risk '), span(risk, toRiskTone(risk))]),
       span(ticket.attempt > 1 ? `  attempt ${ticket.attempt}` : '', 'dim'),
       ...viewSoak(open),

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Action } from '../model.ts';
-import { makeEvent, makePlan, makeState, makeTicket, makeWaiting, pressKeys, textOf } from '../test-state.ts';
+import { makeEvent, makeInfo, makePlan, makeState, makeTicket, makeWaiting, pressKeys, textOf } from '../test-state.ts';
 import { cellWidth } from '../text/cells.ts';
 import { viewFrame } from './frame.ts';
 
@@ -56,6 +56,19 @@ describe('the dashboard', () => {
         'Enter open  n new  p approve  a answer  / filter  m memory  ? help  q quit',
       ].join('\n'),
     );
+  });
+
+  it('shows which Argo CD instance a ticket is for where there are several', () => {
+    const east = makeTicket(1, { target: { instance: 'east' } });
+    const show = (...names: string[]) => textOf(makeState([loaded(east), makeInfo(...names)]));
+    expect(show('east', 'west')).toContain('api @east');
+    expect(show('east')).not.toContain('@');
+    const open: Action[] = [
+      makeInfo('east', 'west'),
+      { type: 'ticket_opened', id: east.id, tab: 'timeline' },
+      { type: 'ticket_loaded', ticket: east, plan: undefined, events: [] },
+    ];
+    expect(textOf(makeState(open))).toContain('api @east  medium priority');
   });
 
   it('shows priority and id where there is room', () => {
