@@ -239,7 +239,7 @@ function createProjectionState(): ProjectionState {
 }
 
 /** Raised whenever the shape of the state or the meaning of a number in it changes. */
-const SNAPSHOT_FORMAT = 4;
+const SNAPSHOT_FORMAT = 5;
 
 function readSnapshot(bytes: Uint8Array): ProjectionState {
   let value: unknown;
