@@ -62,6 +62,7 @@ function Hold({ ticket, plan, ask, done }: HoldProps) {
   const { hold } = ticket;
   if (hold === null || ticket.status === 'paused') return null;
   if (hold.kind === 'question') return <Question ticket={ticket} hold={hold} done={done} />;
+  if (hold.kind === 'merge') return <Merge hold={hold} />;
   const isPlan = hold.kind === 'plan_approval';
   const risk = plan?.risk?.level;
   // Only what is shown can be approved: while a newer plan is on its way there is nothing to press.
@@ -111,7 +112,7 @@ function Hold({ ticket, plan, ask, done }: HoldProps) {
 
 function toRefusal(
   ticket: TicketView,
-  hold: Exclude<NonNullable<TicketView['hold']>, { kind: 'question' }>,
+  hold: Extract<NonNullable<TicketView['hold']>, { changeHash: string }>,
   revise: boolean,
 ): Asked {
   return {
@@ -125,6 +126,27 @@ function toRefusal(
         ? await api.rejectPlan(ticket.id, reason, revise)
         : await api.deny(ticket.id, hold.approvalId, reason),
   };
+}
+
+/** The pull request is decided on the git host, not here. */
+function Merge({ hold }: { hold: Extract<NonNullable<TicketView['hold']>, { kind: 'merge' }> }) {
+  const isLink = /^https?:\/\//.test(hold.url);
+  const name = `pull request #${hold.number}`;
+  return (
+    <Panel class="needs" title="Waits for a merge">
+      <p>
+        Merge or close{' '}
+        {isLink ? (
+          <a href={hold.url} rel="noreferrer">
+            {name}
+          </a>
+        ) : (
+          name
+        )}{' '}
+        from branch <code>{toShown(hold.branch)}</code>.
+      </p>
+    </Panel>
+  );
 }
 
 interface QuestionProps {
