@@ -49,7 +49,7 @@ function judgeReturning(context: Context, revision: CommitSha, objects: string[]
   if (trace.operations.length > budgets.maxOperations)
     return fail(context, undefined, {
       reason: 'stuck',
-      sentence: `Argo CD has applied ${short(revision)} ${trace.operations.length} times and something changes ${toList(objects)} back each time.`,
+      sentence: `Argo CD has applied commit ${short(revision)} ${trace.operations.length} times and something changes ${toList(objects)} back each time.`,
       message: `fighting over ${toList(objects)}`,
       evidence: read,
     });
@@ -57,7 +57,7 @@ function judgeReturning(context: Context, revision: CommitSha, objects: string[]
     return wait('operation', `applied, but ${toList(objects)} differs from the repository`);
   return fail(context, undefined, {
     reason: 'timeout',
-    sentence: `${short(revision)} was applied, but after ${toSeconds(toPatience(context))} ${toList(objects)} still differs from the repository.`,
+    sentence: `Commit ${short(revision)} was applied, but after ${toSeconds(toPatience(context))} ${toList(objects)} still differs from the repository.`,
     message: `still OutOfSync: ${toList(objects, 10)}`,
     evidence: read,
   });
@@ -75,7 +75,7 @@ function judgeDeclined(context: Context, revision: CommitSha, automated: boolean
   if (refused !== undefined)
     return fail(context, revision, {
       reason: 'sync',
-      sentence: `Argo CD refuses to sync ${short(revision)}: ${refused.message}`,
+      sentence: `Argo CD refuses to sync commit ${short(revision)}: ${refused.message}`,
       message: refused.message,
       evidence: [evidence(label, 'status.conditions[SyncError].message', refused.message)],
     });
@@ -106,7 +106,7 @@ function judgeAutomated(context: Context, revision: CommitSha): Step {
   if (input.policy.mayRequestSync) return requestSync(context, '', 'auto-sync did not begin and gives no reason');
   return blocked(
     'auto_sync_declined',
-    `Argo CD sees ${short(revision)} and does not sync it, without giving a reason; policy does not let us ask for a sync.`,
+    `Argo CD sees commit ${short(revision)} and does not sync it, without giving a reason; policy does not let us ask for a sync.`,
     [
       evidence(label, 'status.sync.status', 'OutOfSync'),
       evidence(label, 'operation', 'none'),
@@ -120,7 +120,7 @@ function judgeManual(context: Context, revision: CommitSha, mayRequestSync: bool
   if (mayRequestSync) return requestSync(context, revision, 'the application syncs on request only');
   return blocked(
     'manual_sync',
-    `Application ${context.app.metadata.name} syncs on request only: somebody has to press sync for ${short(revision)}.`,
+    `Application ${context.app.metadata.name} syncs on request only: somebody has to press sync for commit ${short(revision)}.`,
     [
       evidence(context.label, 'spec.syncPolicy.automated', 'off'),
       evidence(context.label, 'status.sync.status', 'OutOfSync'),
@@ -160,7 +160,7 @@ function judgeRefusal(context: Context, revision: CommitSha): Step | undefined {
     case 'sync_window':
       return blocked(
         'sync_window',
-        `A closed sync window refuses the sync of ${short(revision)}: ${refusal.message}`,
+        `A closed sync window refuses the sync of commit ${short(revision)}: ${refusal.message}`,
         said,
       );
     case 'denied':

@@ -88,7 +88,7 @@ function judgeRunning(context: Context, state: OperationState | undefined, revis
     return conclude({
       kind: 'blocked',
       by: 'sync_window',
-      sentence: `A closed sync window keeps the operation of ${app.metadata.name} from running: ${message}`,
+      sentence: `A closed sync window holds the running operation of ${app.metadata.name}; it goes on when the window opens.`,
       evidence: [evidence(label, 'status.operationState.message', message)],
     });
   if (nowMs - sinceMs >= budgets.operationMs) return judgeOverdue(context, current, older);
@@ -237,8 +237,8 @@ function judgeFailed(context: Context, state: OperationState, revision: CommitSh
   const said = broken[0]?.message || state.message;
   const sentences = {
     hook: `The ${broken[0]?.hookType ?? ''} hook ${names} failed: ${said}`,
-    degraded: `${names} became degraded while Argo CD was applying ${short(revision)}, so it stopped there: ${said}`,
-    sync: `Argo CD could not apply ${short(revision)}${names === '' ? '' : `: ${names}`}: ${said}`,
+    degraded: `${names} became degraded while Argo CD was applying commit ${short(revision)}, so it stopped there: ${said}`,
+    sync: `Argo CD could not apply commit ${short(revision)}${names === '' ? '' : `: ${names}`}: ${said}`,
   };
   return fail(context, revision, {
     reason,

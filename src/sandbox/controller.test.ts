@@ -205,6 +205,32 @@ describe('the controller', () => {
     ]);
   });
 
+  it('holds an operation whose window closed before it was taken up, and runs it when the window opens', async () => {
+    const syncWindows = [
+      { kind: 'deny' as const, schedule: '10 0 * * *', duration: '30m', applications: ['*'], manualSync: false },
+    ];
+    test = await createTestSandbox({
+      files: { 'app/map.yaml': toYaml(toConfigMap('settings', 'one')) },
+      projects: [{ name: 'default', syncWindows }],
+      pollIntervalMs: 24 * 3_600_000,
+    });
+    await create('app', undefined);
+    await test.refresh('app');
+    // The clock of this test begins at midnight.
+    await test.seconds(9 * 60);
+    test.sandbox.faults.set({ controllerDown: true });
+    expect((await test.call('POST', '/api/v1/applications/app/sync', { project: 'default' })).status).toBe(200);
+    await test.seconds(2 * 60);
+    test.sandbox.faults.reset();
+    const held = await test.untilIs('app', 'held', ({ status }) => status.operationState?.message !== undefined);
+    expect(held.status.operationState).toMatchObject({
+      phase: 'Running',
+      message: 'Sync operation blocked by sync window',
+    });
+    await test.seconds(30 * 60);
+    await test.untilIs('app', 'synced', isSynced);
+  });
+
   it('a Deployment of one wave is synced before it is healthy', async () => {
     test = await createTestSandbox({
       files: {

@@ -17,6 +17,8 @@ export const faultSettingsSchema = z.strictObject({
   listerLagMs: z.number().min(0),
   /** How much later than usual resource trees see a change, simulated milliseconds. */
   treeLagMs: z.number().min(0),
+  /** Streams are opened and then say nothing, not even that they live. */
+  muteStreams: z.boolean(),
   dropStreamEvents: count,
   duplicateStreamEvents: z.boolean(),
   /** Streams end in the middle of an item after this many items. */
@@ -61,6 +63,7 @@ const NONE: FaultSettings = {
   gitErrorGraceSeconds: 180,
   listerLagMs: 0,
   treeLagMs: 0,
+  muteStreams: false,
   dropStreamEvents: 0,
   duplicateStreamEvents: false,
   cutStreamAfter: null,

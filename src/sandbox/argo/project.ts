@@ -8,7 +8,7 @@ export interface SyncWindow {
   schedule: string;
   /** Such as `2h` or `30m`. */
   duration: string;
-  /** Names of Applications, `*` at the end stands for anything. */
+  /** Names of Applications; `*` stands for anything. */
   applications: string[];
   /** Whether a person may sync while the window forbids it to the controller. */
   manualSync?: boolean;
@@ -73,7 +73,8 @@ export function findInvalidSpec(
 }
 
 function isNameMatch(name: string, pattern: string): boolean {
-  return pattern.endsWith('*') ? name.startsWith(pattern.slice(0, -1)) : name === pattern;
+  const source = pattern.replace(/[.+?^${}()|[\]\\]/g, '\\$&').replaceAll('*', '.*');
+  return new RegExp(`^${source}$`).test(name);
 }
 
 function isOpen(window: SyncWindow, nowMs: number): boolean {

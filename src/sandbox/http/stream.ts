@@ -60,7 +60,7 @@ export function openStream(backend: Backend, request: FastifyRequest, reply: Fas
   const keepAlive = async () => {
     while (isOpen) {
       await clock.sleep(KEEP_ALIVE_MS, stopKeepAlive.signal);
-      if (isOpen) write(':\n');
+      if (isOpen && !faults.get().muteStreams) write(':\n');
     }
   };
   if (isSse) keepAlive().catch(() => undefined);
@@ -72,8 +72,8 @@ export function openStream(backend: Backend, request: FastifyRequest, reply: Fas
     },
     end,
     send: (result) => {
-      if (!isOpen) return;
-      const { cutStreamAfter, unauthenticatedStreamAfter, duplicateStreamEvents } = faults.get();
+      const { cutStreamAfter, unauthenticatedStreamAfter, duplicateStreamEvents, muteStreams } = faults.get();
+      if (!isOpen || muteStreams) return;
       const text = `${frame(selectFields({ result }, fields))}\n`;
       if (unauthenticatedStreamAfter !== null && sent >= unauthenticatedStreamAfter) {
         const message = 'invalid session: token has invalid claims: token is expired';

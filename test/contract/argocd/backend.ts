@@ -2,13 +2,14 @@ import { appendFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe } from 'vitest';
 import type { ApplicationRef } from '../../../src/argocd/application.ts';
 import type { ArgoClient, ArgoClientOptions } from '../../../src/argocd/http.ts';
 import { createArgoClient } from '../../../src/argocd/http.ts';
 import { createSystemClock } from '../../../src/lib/clock.ts';
 import { randomHex } from '../../../src/lib/ids.ts';
 import { silentLogger } from '../../../src/lib/logger.ts';
+import type { SandboxOptions } from '../../../src/sandbox/options.ts';
 import { createApplications, removeLeftovers, type Applications } from './applications.ts';
 import { createCaller, type Caller } from './http-call.ts';
 import { startSandboxServer } from './sandbox-server.ts';
@@ -36,7 +37,7 @@ export interface Backend extends Caller, Applications, Pick<Workspace, 'push' | 
 
 /** Longest time of one test, and of making and taking away what a file needs. */
 const TIMES = {
-  sandbox: { patienceMs: 45_000, pauseMs: 20, testMs: 60_000, hookMs: 120_000 },
+  sandbox: { patienceMs: 90_000, pauseMs: 20, testMs: 180_000, hookMs: 180_000 },
   // Three minutes pass without a webhook before anything is polled; deleting waits for finalizers.
   server: { patienceMs: 300_000, pauseMs: 2_000, testMs: 900_000, hookMs: 600_000 },
 } as const;
@@ -73,11 +74,33 @@ export function describeBackends(title: string, tests: (backend: () => Backend) 
   });
 }
 
+/** Runs tests that only the stand-in can take: with things made to go wrong by its knobs, which are turned back after each. */
+export function describeSandbox(
+  title: string,
+  tests: (backend: () => Backend) => void,
+  options: Partial<SandboxOptions> = {},
+): void {
+  const { testMs, hookMs } = TIMES.sandbox;
+  describe(title, { timeout: testMs }, () => {
+    let backend: Backend | undefined;
+    beforeAll(async () => {
+      backend = await openBackend('sandbox', undefined, options);
+    }, hookMs);
+    afterEach(async () => void (await backend?.call('DELETE', '/sandbox/faults')));
+    afterAll(async () => await backend?.close(), hookMs);
+    tests(() => backend ?? notStarted());
+  });
+}
+
 function notStarted(): never {
   throw new Error('the backend has not been started');
 }
 
-async function openBackend(kind: Backend['kind'], given: ServerSettings | undefined): Promise<Backend> {
+async function openBackend(
+  kind: Backend['kind'],
+  given: ServerSettings | undefined,
+  options: Partial<SandboxOptions> = {},
+): Promise<Backend> {
   const dir = await mkdtemp(join(tmpdir(), 'tiphys-contract-'));
   const undo: (() => Promise<unknown> | void)[] = [() => rm(dir, { recursive: true, force: true, maxRetries: 3 })];
   const close = async () => {
@@ -86,7 +109,7 @@ async function openBackend(kind: Backend['kind'], given: ServerSettings | undefi
       await Promise.resolve(step()).catch((error: unknown) => note(`LEFT BEHIND: ${String(error)}`));
   };
   try {
-    const settings = given ?? (await startSandboxServer(dir, undo));
+    const settings = given ?? (await startSandboxServer(dir, undo, options));
     return { ...(await createBackend(kind, settings, dir, undo)), close };
   } catch (error) {
     await close();

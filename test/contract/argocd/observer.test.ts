@@ -1,8 +1,7 @@
 import { expect, it } from 'vitest';
-import { createBudgets } from '../../../src/argocd/observation.ts';
 import { describeBackends } from './backend.ts';
 import { NO_IMAGE, toConfigMap, toDeployment, toJob, toStuckClaim, toUnheard } from './manifests.ts';
-import { startObserver, toRef } from './observing.ts';
+import { startObserver, toBudgets, toRef } from './observing.ts';
 
 // What the observer says of commits whose fate is known, without anything but what an Argo CD and a repository do by themselves.
 
@@ -112,7 +111,7 @@ describeBackends('the observer', (backend) => {
       'stuck/claim.json': toStuckClaim('stuck-claim', { wave: 0 }),
       'stuck/later.json': toConfigMap('stuck-later', 'one', { wave: 1 }),
     });
-    const budgets = createBudgets({ operationMs: backend().kind === 'sandbox' ? 2_000 : 30_000, tickMs: 500 });
+    const budgets = toBudgets(backend(), { operationMs: backend().kind === 'sandbox' ? 2_000 : 30_000, tickMs: 500 });
     const outcome = await observe(commit, { policy: { mayRequestSync: false, mayTerminate: true }, budgets });
     expect(outcome).toMatchObject({ kind: 'failed', reason: 'stuck' });
     expect(outcome.sentence).toContain('stuck-claim');
@@ -211,7 +210,7 @@ describeBackends('the observer', (backend) => {
     const healthMs = backend().kind === 'sandbox' ? 2_000 : 30_000;
     const outcome = await observe(commit, {
       changed: [toRef(backend(), 'ConfigMap', 'stay')],
-      budgets: createBudgets({ healthMs, tickMs: 500, settleMs: 500 }),
+      budgets: toBudgets(backend(), { healthMs, tickMs: 500, settleMs: 500 }),
     });
     expect(outcome).toMatchObject({ kind: 'failed', reason: 'timeout' });
     expect(outcome.sentence).toMatch(/stay.* still differs from the repository/);

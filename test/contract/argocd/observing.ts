@@ -1,7 +1,9 @@
+import type { ArgoClient } from '../../../src/argocd/http.ts';
 import { createBudgets, type ObservationBudgets, type ObservationInput } from '../../../src/argocd/observation.ts';
 import { observeCommit } from '../../../src/argocd/observe.ts';
 import type { Outcome } from '../../../src/argocd/outcome.ts';
 import { takeSnapshot, type ApplicationSnapshot } from '../../../src/argocd/snapshot.ts';
+import type { HintSource } from '../../../src/argocd/watch.ts';
 import { createSystemClock } from '../../../src/lib/clock.ts';
 import type { CommitSha } from '../../../src/lib/ids.ts';
 import { silentLogger } from '../../../src/lib/logger.ts';
@@ -38,8 +40,15 @@ const BUDGETS: Record<Backend['kind'], Partial<ObservationBudgets>> = {
   server: { tickMs: 5_000, refreshEveryMs: 20_000, renderConfirmMs: 10_000, confirmMs: 15_000, settleMs: 5_000 },
 };
 
-export async function startObserver(backend: Backend, folder: string): Promise<Observer> {
-  const argo = backend.client();
+export function toBudgets(backend: Backend, more: Partial<ObservationBudgets> = {}): ObservationBudgets {
+  return createBudgets({ ...BUDGETS[backend.kind], ...more });
+}
+
+export async function startObserver(
+  backend: Backend,
+  folder: string,
+  { argo = backend.client(), hints }: { argo?: ArgoClient; hints?: HintSource } = {},
+): Promise<Observer> {
   const clock = createSystemClock();
   const application = backend.ref(folder);
   const snapshot = await takeSnapshot(argo, application);
@@ -49,14 +58,20 @@ export async function startObserver(backend: Backend, folder: string): Promise<O
     told,
     observe: (commit, more = {}) =>
       observeCommit(
-        { argo, clock, logger: silentLogger, isAncestor: (a, b) => backend.isAncestor(a, b) },
+        {
+          argo,
+          clock,
+          logger: silentLogger,
+          isAncestor: (a, b) => backend.isAncestor(a, b),
+          ...(hints === undefined ? {} : { hints }),
+        },
         {
           application,
           snapshot,
           commit,
           pushedAtMs: clock.now(),
           changed: [],
-          budgets: createBudgets(BUDGETS[backend.kind]),
+          budgets: toBudgets(backend),
           policy: { mayRequestSync: false, mayTerminate: false },
           ticketId: 'tkt_contract',
           ...more,

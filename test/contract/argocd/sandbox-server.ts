@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { createSystemClock } from '../../../src/lib/clock.ts';
 import { randomHex } from '../../../src/lib/ids.ts';
+import type { SandboxOptions } from '../../../src/sandbox/options.ts';
 import { startSandbox } from '../../../src/sandbox/sandbox.ts';
 import { IN_CLUSTER, type ServerSettings } from './settings.ts';
 
@@ -12,6 +13,7 @@ const run = promisify(execFile);
 export async function startSandboxServer(
   dir: string,
   undo: (() => Promise<unknown> | void)[],
+  options: Partial<SandboxOptions>,
 ): Promise<ServerSettings> {
   const repoUrl = join(dir, 'infrastructure.git');
   await run('git', ['init', '--quiet', '--bare', '--initial-branch=main', repoUrl]);
@@ -22,6 +24,7 @@ export async function startSandboxServer(
     clock: createSystemClock(),
     speed: 50,
     token,
+    ...options,
   });
   undo.push(() => sandbox.close());
   return {
