@@ -69,6 +69,8 @@ const PAGE = 5_000;
 /** New facts after which a snapshot is written: while the memory runs, which stands still meanwhile, and when it is closed. */
 const SAVE_WHILE_RUNNING = 20_000;
 const SAVE_AT_CLOSE = 1_000;
+/** ... or once the history has grown by this part. */
+const SAVE_SHARE = 8;
 
 export function createMemoryKeeper(db: Database, options: KeeperOptions = {}): MemoryKeeper {
   const reader = createReader(db.knex, options);
@@ -209,7 +211,9 @@ function createReader(knex: Knex, { costs, snapshots }: KeeperOptions) {
         for (const fact of told.sort((a, b) => a.seq - b.seq)) memory.tell(fact);
         seen = upTo;
       }
-      await save(SAVE_WHILE_RUNNING);
+      // A snapshot is as long as the history: the longer that is, the rarer it is written, so that what is written for each
+      // fact stays the same.
+      await save(Math.max(SAVE_WHILE_RUNNING, seen / SAVE_SHARE));
       return memory;
     },
     save,
