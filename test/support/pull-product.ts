@@ -120,7 +120,7 @@ export async function startPullProduct(kind: ForgeKind, more: Record<string, unk
   };
 }
 
-export async function proposeTicket(
+async function proposeTicket(
   client: ApiClient,
   host: ForgeHost,
   title: string,
