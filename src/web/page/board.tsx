@@ -6,7 +6,10 @@ import { useLive, useLoaded } from './live.ts';
 import { Badge, Moment, Problem, toShown } from './text.tsx';
 
 const COLUMNS: { title: string; statuses: TicketView['status'][] }[] = [
-  { title: 'Needs you', statuses: ['pending_plan_approval', 'pending_approval', 'pending_input', 'paused', 'draft'] },
+  {
+    title: 'Needs you',
+    statuses: ['pending_plan_approval', 'pending_approval', 'pending_input', 'pending_merge', 'paused', 'draft'],
+  },
   { title: 'Under way', statuses: ['planning', 'executing', 'observing'] },
   { title: 'Resolved', statuses: ['resolved'] },
   { title: 'Not done', statuses: ['failed', 'errored', 'cancelled'] },
