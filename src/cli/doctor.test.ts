@@ -4,8 +4,10 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { makeTempDir } from '../../test/support/open-repo.ts';
+import { startForgeHost } from '../../test/support/forge-host/server.ts';
 import { startProduct, type Product } from '../../test/support/product.ts';
 import { runTiphys } from '../../test/support/tiphys-process.ts';
+import { seedBareRepository } from '../sandbox/seed-repository.ts';
 import type { Check } from './doctor/check.ts';
 
 let product: Product;
@@ -67,6 +69,27 @@ describe('tiphys doctor', () => {
     expect(of('server')).toMatchObject({ status: 'ok' });
     expect(of('database')?.detail).toContain('will be made at the first start');
   });
+
+  it('asks the git host where changes are proposed, and tells a token that it does not take', async () => {
+    const root = await makeTempDir();
+    await seedBareRepository({ repository: join(root, 'acme/infra.git'), branch: 'main' });
+    const host = await startForgeHost({ kind: 'gitea', root, project: 'acme/infra', token: 'the-right-token' });
+    onTestFinished(async () => await host.close());
+    const git = { repoUrl: host.repoUrl, token: 'the-right-token', delivery: 'pull_request', forge: 'forgejo' };
+    const { argocd } = working();
+    const right = await examine({ git, argocd });
+    expect(right.of('push')?.status).toBe('ok');
+    expect(right.of('pull requests')).toMatchObject({
+      status: 'ok',
+      detail: expect.stringMatching(/acme\/infra on Gitea or Forgejo .* within 60 to 600 seconds/) as string,
+    });
+    const wrong = await examine({ git: { ...git, apiToken: 'another-token' }, argocd });
+    expect(wrong.of('pull requests')).toMatchObject({
+      status: 'broken',
+      fix: expect.stringContaining('token is not accepted') as string,
+    });
+    expect(wrong.stdout).not.toContain('another-token');
+  }, 180_000);
 
   it('needs no configuration: then it tries what the sandbox needs', async () => {
     const { exitCode, of } = await examine({});

@@ -8,6 +8,7 @@ import { broken, ok, skipped, toBroken, toClean, warning, type Check } from './d
 import { checkDatabase, checkDataFolder, checkGit, checkModel, checkNode } from './doctor/machine.ts';
 import { checkArgo } from './doctor/argocd.ts';
 import { checkRepository } from './doctor/platform.ts';
+import { checkPullRequests } from './doctor/pull-requests.ts';
 import { EXIT } from './failure.ts';
 import { toJsonText } from './json.ts';
 import type { Terminal } from './terminal.ts';
@@ -52,6 +53,7 @@ async function* listChecks(terminal: Terminal, options: ConnectionOptions): Asyn
   yield await attempt('data folder', checkDataFolder(config));
   yield await attempt('database', checkDatabase(config));
   for await (const check of checkRepository(config, env)) yield toClean(check, redactor);
+  for await (const check of checkPullRequests(config)) yield toClean(check, redactor);
   for await (const check of checkArgo(loaded, redactor)) yield toClean(check, redactor);
   yield await attempt('model', checkModel(config));
   yield await attempt('server', checkServer(terminal, options));

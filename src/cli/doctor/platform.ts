@@ -39,7 +39,8 @@ export async function* checkRepository(config: Config, env: Environment): AsyncG
     const repo = await openInfraRepo({ url: repoUrl, branch, dir, author, clock, ...access });
     const head = await repo.fetch();
     yield ok('repository', `${repo.url} (${branch}) is at ${head.slice(0, 9)}`);
-    yield await checkPush({ url: repoUrl, branch, head, dir, env, credentials: access.credentials });
+    const pushed = config.git.delivery === 'push' ? branch : `${config.git.branchPrefix}doctor`;
+    yield await checkPush({ url: repoUrl, branch: pushed, head, dir, env, credentials: access.credentials });
     yield await repo.withWorkTree(head, 'doctor', async (tree) => checkRendering(config, 'the repository', tree.dir));
   } catch (error) {
     yield toBroken('repository', error);
