@@ -26,17 +26,15 @@ const rows = pick(run.stdout.replaceAll('\r', '').split('\n'));
 writeFileSync(new URL('../spec/demo.svg', import.meta.url), draw(rows));
 console.log(`spec/demo.svg: ${rows.length} lines`);
 
-/** The second act whole, but for the middle of its differences; of the others the headlines and the ends. */
+/** The second act, of its differences only what changes; of the third the headlines and the ends. */
 function pick(lines) {
   const out = [];
   let act = 0;
-  let inDifference = 0;
   for (const line of lines) {
     const plain = toPlain(line);
     const begun = /^(\d)\. /.exec(plain);
     if (begun) act = Number(begun[1]);
-    const isDifference = /^ {4}/.test(plain) && /^\s*[-+@ ]/.test(plain) && !/^ {2}\S/.test(plain);
-    inDifference = isDifference ? inDifference + 1 : 0;
+    const isDifference = /^ {4}/.test(plain);
     const isChange = /^ {4}[-+]/.test(plain);
     const isShown =
       act === 2

@@ -80,8 +80,13 @@ export function addAuth(app: FastifyInstance, { apiKeys, readOnlyApiKeys }: Auth
   });
 }
 
+/** The token of an `Authorization` header; undefined where it holds none. */
+export function parseBearer(header: string | undefined): string | undefined {
+  return /^Bearer\s+(\S+)\s*$/i.exec(header ?? '')?.[1];
+}
+
 function findKey(keys: readonly ApiKey[], header: string | undefined): ApiKey | undefined {
-  const token = /^Bearer\s+(\S+)\s*$/i.exec(header ?? '')?.[1];
+  const token = parseBearer(header);
   if (token === undefined) return undefined;
   const given = digest(token);
   let found: ApiKey | undefined;

@@ -1,6 +1,6 @@
 import type { TicketView } from '../api/contract.ts';
 import type { TicketEvent } from '../ticket/event.ts';
-import { isEnded, type TicketStatus } from '../ticket/status.ts';
+import { isEnded, needsPerson, type TicketStatus } from '../ticket/status.ts';
 import type { ApiClient } from '../client/api-client.ts';
 import { renderEvent } from './demo/render.ts';
 import { EXIT } from './failure.ts';
@@ -67,10 +67,6 @@ export async function watchTicket(
 
 function toStatus(event: TicketEvent): TicketStatus | undefined {
   return event.type === 'status' ? event.data.to : undefined;
-}
-
-function needsPerson(status: TicketStatus): boolean {
-  return status.startsWith('pending_') || status === 'paused' || status === 'draft';
 }
 
 /** 0 resolved, 1 ended otherwise, 3 where a person is needed. */

@@ -1,7 +1,7 @@
 import type { TicketView } from '../api/contract.ts';
 import type { ApiClient } from '../client/api-client.ts';
 import type { TicketEvent } from '../ticket/event.ts';
-import { isEnded } from '../ticket/status.ts';
+import { isEnded, needsPerson } from '../ticket/status.ts';
 
 /** Told of every event while something is waited for. */
 export type Progress = (event: TicketEvent) => Promise<void>;
@@ -10,7 +10,7 @@ type StopReason = 'ended' | 'needs_person';
 
 function toStopReason({ status }: TicketView): StopReason | undefined {
   if (isEnded(status)) return 'ended';
-  return status.startsWith('pending_') || status === 'paused' || status === 'draft' ? 'needs_person' : undefined;
+  return needsPerson(status) ? 'needs_person' : undefined;
 }
 
 /**

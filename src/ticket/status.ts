@@ -102,6 +102,11 @@ export function isRunnable(status: TicketStatus): boolean {
   return status === 'planning' || status === 'executing' || status === 'observing';
 }
 
+/** True where the ticket goes on only when a person does something. */
+export function needsPerson(status: TicketStatus): boolean {
+  return !isEnded(status) && !isRunnable(status);
+}
+
 /** What a person can ask of a ticket. */
 export const TICKET_ACTIONS = [
   'start',

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import { AppError } from '../../lib/errors.ts';
+import { parseBearer } from '../auth.ts';
 
 /** Answers one MCP message. `baseUrl` is where this very server's API is asked, with `key`. */
 export type AnswerMcp = (
@@ -13,7 +14,7 @@ export type AnswerMcp = (
 /** `/mcp`: the Model Context Protocol over HTTP, for programs that bring a model. */
 export function addMcpRoute(app: FastifyInstance, answer: AnswerMcp): void {
   app.post('/mcp', { schema: { hide: true } }, async (request, reply) => {
-    const key = /^Bearer\s+(\S+)\s*$/i.exec(request.headers.authorization ?? '')?.[1];
+    const key = parseBearer(request.headers.authorization);
     const baseUrl = toOwnUrl(app);
     reply.hijack();
     await answer(request.raw, reply.raw, { body: request.body, baseUrl, key });

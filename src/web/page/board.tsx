@@ -1,6 +1,7 @@
 import { useState } from 'preact/hooks';
 import type { TicketView } from '../../api/contract.ts';
 import { toStatusWord } from '../../client/words.ts';
+import { isRunnable, needsPerson, TICKET_STATUSES } from '../../ticket/status.ts';
 import { api } from './api.ts';
 import { useLive, useLoaded } from './live.ts';
 import { Badge, Moment, Problem, toShown } from './text.tsx';
@@ -8,9 +9,9 @@ import { Badge, Moment, Problem, toShown } from './text.tsx';
 const COLUMNS: { title: string; statuses: TicketView['status'][] }[] = [
   {
     title: 'Needs you',
-    statuses: ['pending_plan_approval', 'pending_approval', 'pending_input', 'pending_merge', 'paused', 'draft'],
+    statuses: TICKET_STATUSES.filter(needsPerson),
   },
-  { title: 'Under way', statuses: ['planning', 'executing', 'observing'] },
+  { title: 'Under way', statuses: TICKET_STATUSES.filter(isRunnable) },
   { title: 'Resolved', statuses: ['resolved'] },
   { title: 'Not done', statuses: ['failed', 'errored', 'cancelled'] },
 ];

@@ -9,6 +9,8 @@ import { Plan } from './plan.tsx';
 import { Badge, Moment, Panel, Problem, toShown } from './text.tsx';
 import { Timeline } from './timeline.tsx';
 
+const PAGE = 1000;
+
 /** One ticket: where it stands, what it would change, what can be done, what happened. */
 export function TicketPage({ id }: { id: string }) {
   const { mayWrite } = useLive();
@@ -69,33 +71,27 @@ export function TicketPage({ id }: { id: string }) {
   );
 }
 
-/** The story so far and as it goes on; after a break the part that was missed is read. */
+/** The story so far and as it goes on; after a break it is read once more. */
 function useEvents(id: string): readonly TicketEvent[] {
   const { subscribe } = useLive();
   const [events, setEvents] = useState<readonly TicketEvent[]>([]);
   useEffect(() => {
     let isCurrent = true;
-    const add = (more: readonly TicketEvent[]) =>
-      isCurrent &&
-      setEvents((known) => {
-        const last = known.at(-1)?.id ?? 0;
-        const fresh = more.filter((event) => event.id > last);
-        return fresh.length === 0 ? known : [...known, ...fresh];
-      });
-    const readFrom = async (after: number) => {
-      for (let at = after; ;) {
-        const page = await api.events(id, at);
+    // What comes live and what is read overlap, and either may be first.
+    const add = (more: readonly TicketEvent[]) => isCurrent && setEvents((known) => mergeEvents(known, more));
+    const read = async () => {
+      for (let after = 0; ;) {
+        const page = await api.events(id, after);
         add(page.items);
-        if (page.items.length < 1000) return;
-        at = page.lastId;
+        if (page.items.length < PAGE) return;
+        after = page.lastId;
       }
     };
     setEvents([]);
-    // What comes live meanwhile is in the pages too; only what is newer than the last one known is added.
-    readFrom(0).catch(() => undefined);
+    read().catch(() => undefined);
     const stop = subscribe((event) => {
-      if (event === undefined) readFrom(0).catch(() => undefined);
-      else if (event.ticketId === id) readFrom(event.id - 1).catch(() => undefined);
+      if (event === undefined) read().catch(() => undefined);
+      else if (event.ticketId === id) add([event]);
     });
     return () => {
       isCurrent = false;
@@ -103,4 +99,10 @@ function useEvents(id: string): readonly TicketEvent[] {
     };
   }, [id]);
   return events;
+}
+
+function mergeEvents(known: readonly TicketEvent[], more: readonly TicketEvent[]): readonly TicketEvent[] {
+  const ids = new Set(known.map((event) => event.id));
+  const fresh = more.filter((event) => !ids.has(event.id));
+  return fresh.length === 0 ? known : [...known, ...fresh].sort((a, b) => a.id - b.id);
 }
