@@ -1,11 +1,9 @@
-import { AppError } from '../lib/errors.ts';
-import { evaluatePolicy } from '../policy/evaluate.ts';
 import type { StoredPlan } from '../ticket/plan.ts';
 import { askPerson } from './ask-person.ts';
+import { decideLater } from './decide-later.ts';
 import { recordOutcomes } from './deploys.ts';
 import type { AgentDeps, RunContext } from './deps.ts';
 import { end, toPushed } from './ending.ts';
-import { toEnvironment } from './facts.ts';
 import { actOnRollout, isStillPaused } from './rollout-action.ts';
 import type { AgentStateValue, AgentUpdate, Observed } from './state.ts';
 import { takeBackUnjudged } from './start-revert.ts';
@@ -25,20 +23,10 @@ export async function decidePromotion(
   plan: StoredPlan,
   observed: Observed,
 ): Promise<AgentUpdate> {
-  const { draft, review } = plan;
-  if (draft === null || review === null) throw new AppError('internal', 'a push without a reviewed plan');
   // What was shown may be older than what was decided last.
   if (!(await isStillPaused(deps, state, context, observed)))
     return await watchOn(deps, context, deps.settings.budgets.tickMs);
-  const decision = evaluatePolicy({
-    ...deps.policy,
-    risk: review.risk,
-    changes: draft.changes,
-    environment: toEnvironment(draft.changes.flatMap((change) => change.after ?? change.before ?? [])),
-    findings: [],
-    at: deps.clock.now(),
-    purpose: 'promotion',
-  });
+  const { decision, review } = decideLater(deps, plan, 'promotion');
   // Numbers that came out neither good nor bad are for a person to read, whatever the policy.
   const isOpen = observed.pause === 'InconclusiveAnalysisRun';
   if (decision.decision === 'allow' && !isOpen) return await promote(deps, state, context, observed);

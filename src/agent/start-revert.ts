@@ -1,12 +1,10 @@
 import type { ApplicationSnapshot } from '../argocd/snapshot.ts';
-import { AppError } from '../lib/errors.ts';
-import { evaluatePolicy } from '../policy/evaluate.ts';
 import { listObservations } from '../ticket/observation-store.ts';
 import type { StoredPlan } from '../ticket/plan.ts';
+import { decideLater } from './decide-later.ts';
 import { recordOutcomes } from './deploys.ts';
 import type { AgentDeps, RunContext } from './deps.ts';
 import { end, toPushed } from './ending.ts';
-import { toEnvironment } from './facts.ts';
 import { readFailure, toVerdictFailure } from './read-failure.ts';
 import type { AgentStateValue, AgentUpdate, Failure, Observed } from './state.ts';
 import { findTakeBack } from './take-back.ts';
@@ -55,17 +53,7 @@ async function startRevert(
   // A revert is never reverted.
   if (findTakeBack(plan) !== undefined)
     return { failure, ...end(state, 'failed', 'revert_unhealthy', `${failure.sentence} A person has to look.`) };
-  const { draft, review } = plan;
-  if (draft === null || review === null) throw new AppError('internal', 'a push without a reviewed plan');
-  const decision = evaluatePolicy({
-    ...deps.policy,
-    risk: review.risk,
-    changes: draft.changes,
-    environment: toEnvironment(draft.changes.flatMap((change) => change.after ?? change.before ?? [])),
-    findings: [],
-    at: deps.clock.now(),
-    purpose: 'revert',
-  });
+  const { decision, review } = decideLater(deps, plan, 'revert');
   const next: AgentUpdate = { failure, purpose: 'revert', decision: null };
   if (decision.decision === 'deny') {
     return {
