@@ -143,11 +143,13 @@ describeBackends('the client', (backend) => {
     const argo = backend().client();
     const watch = openWatch({ argo, clock: createSystemClock(), logger: silentLogger });
     try {
+      // The first that waits opens the stream.
+      const hints = watch.hints();
       await backend().find('connected', () => Promise.resolve(watch.isConnected() ? true : undefined));
       const signal = new AbortController().signal;
       const ref = backend().ref('writes');
       const woken = backend().find('a hint', async () => {
-        const wait = watch.hints().wait(ref, backend().patienceMs / 4, signal);
+        const wait = hints.wait(ref, backend().patienceMs / 4, signal);
         await argo.getApplication(ref, { refresh: 'normal', timeoutMs: 120_000 });
         return (await wait) === 'hint' ? true : undefined;
       });

@@ -35,6 +35,8 @@ describeSandbox('a stream that cannot be trusted', (backend) => {
       reconnectMs: 20,
       reconnectMaxMs: 100,
     });
+    // The first that waits opens the stream.
+    opened.hints();
     return { argo, opened, broke, connects: () => connects };
   }
 
