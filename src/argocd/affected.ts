@@ -17,14 +17,22 @@ const GENERATE_PATHS = 'argocd.argoproj.io/manifest-generate-paths';
  * Every Application a push of these paths can change. The server's own repository filter compares text, so all visible
  * Applications are listed and compared here.
  */
+export async function listAffectedApplications(
+  argo: Pick<ArgoReads, 'listApplications'>,
+  query: AffectedQuery,
+): Promise<Application[]> {
+  const applications = await argo.listApplications({ signal: query.signal });
+  return applications.filter(
+    (application) => application.metadata.deletionTimestamp === '' && isAffected(application, query),
+  );
+}
+
+/** The same by name. */
 export async function findAffectedApplications(
   argo: Pick<ArgoReads, 'listApplications'>,
   query: AffectedQuery,
 ): Promise<ApplicationRef[]> {
-  const applications = await argo.listApplications({ signal: query.signal });
-  return applications
-    .filter((application) => application.metadata.deletionTimestamp === '' && isAffected(application, query))
-    .map(toApplicationRef);
+  return (await listAffectedApplications(argo, query)).map(toApplicationRef);
 }
 
 /** The source of the Application that reads the pushed branch; undefined when none does. */

@@ -274,6 +274,7 @@ export const settingsSchema = z.looseObject({
   controllerNamespace: text,
   appsInAnyNamespaceEnabled: flag,
   trackingMethod: text,
+  appLabelKey: text,
   impersonationEnabled: flag,
   hydratorEnabled: flag,
   syncWithReplaceAllowed: flag,
