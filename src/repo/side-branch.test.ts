@@ -72,6 +72,32 @@ describe('a branch beside the followed one', () => {
       await expect(repo.pushBranch({ branch, expected: null, head })).rejects.toMatchObject({ code: 'config_invalid' });
   });
 
+  it('is removed where it is exactly what was said, once, and with nothing of a person on it', async () => {
+    const base = await repo.fetch();
+    const head = await commitOn(base, 'b\n');
+    expect(await repo.removeBranch({ branch: 'tiphys/x', head })).toEqual({ kind: 'absent' });
+    await repo.pushBranch({ branch: 'tiphys/x', expected: null, head });
+    expect(await repo.removeBranch({ branch: 'tiphys/x', head })).toEqual({ kind: 'removed' });
+    expect(await repo.findBranch('tiphys/x')).toBeUndefined();
+    expect(await repo.removeBranch({ branch: 'tiphys/x', head })).toEqual({ kind: 'absent' });
+    await repo.pushBranch({ branch: 'tiphys/x', expected: null, head });
+    const theirs = await remote.commit({ 'b.txt': 'by hand\n' }, { branch: 'tiphys/x' });
+    expect(await repo.removeBranch({ branch: 'tiphys/x', head })).toEqual({ kind: 'elsewhere', remoteHead: theirs });
+    expect(await remote.head('tiphys/x')).toBe(theirs);
+    await expect(repo.removeBranch({ branch: 'main', head: base })).rejects.toMatchObject({ code: 'internal' });
+    expect(await remote.head()).toBe(base);
+  });
+
+  it('is not removed where the git host refuses that, and its words are told', async () => {
+    const head = await commitOn(await repo.fetch(), 'b\n');
+    await repo.pushBranch({ branch: 'tiphys/x', expected: null, head });
+    await remote.git('config', 'receive.denyDeletes', 'true');
+    expect(await repo.removeBranch({ branch: 'tiphys/x', head })).toMatchObject({
+      kind: 'rejected',
+      reason: expect.stringContaining('deletion prohibited') as string,
+    });
+  });
+
   it('is looked at after a push whose answer was lost', async () => {
     const root = await makeTempDir();
     const bare = await createBareRepo(join(root, 'infra.git'), { 'a.txt': 'a\n' });

@@ -20,6 +20,17 @@ export type BranchPushOutcome =
   /** The connection died, and the branch was not at the commit when we looked. Look before acting. */
   | { kind: 'unknown'; reason: string };
 
+export type BranchRemoval =
+  | { kind: 'removed' }
+  /** There is no such branch: it was removed before. */
+  | { kind: 'absent' }
+  /** Somebody has put other commits there; nothing was changed. */
+  | { kind: 'elsewhere'; remoteHead: CommitSha }
+  /** The git host said no; asking again will not help. */
+  | { kind: 'rejected'; reason: string; hint: string }
+  /** The connection died. It is safe to ask again. */
+  | { kind: 'unknown'; reason: string };
+
 export interface SideBranches {
   /** Where a branch is now, its commits fetched; undefined where there is none. */
   findBranch(branch: string, signal?: AbortSignal): Promise<CommitSha | undefined>;
@@ -31,6 +42,8 @@ export interface SideBranches {
     change: { branch: string; expected: CommitSha | null; head: CommitSha },
     signal?: AbortSignal,
   ): Promise<BranchPushOutcome>;
+  /** Removes a branch that is exactly at `head`. Never the followed branch. Safe to call again. */
+  removeBranch(change: { branch: string; head: CommitSha }, signal?: AbortSignal): Promise<BranchRemoval>;
 }
 
 interface SideBranchOptions {
@@ -76,16 +89,25 @@ export function createSideBranches(options: SideBranchOptions): SideBranches {
     });
   };
 
-  const pushBranch: SideBranches['pushBranch'] = async ({ branch, expected, head }, signal) => {
+  /** Moves a branch from `expected` to `head`, either of which may be that there is none. */
+  const move = async (
+    branch: string,
+    { expected, head }: { expected: CommitSha | null; head: CommitSha | null },
+    signal: AbortSignal | undefined,
+  ) => {
     parseBranchName(branch);
     if (branch === options.branch)
       throw new AppError('internal', `branch ${branch} is followed and is not written to as a side branch`);
     if (signal?.aborted) throw new AppError('aborted', 'the push was stopped before it began');
     const args = ['push', '--porcelain', '--no-verify', '--no-follow-tags', '--recurse-submodules=no', '--no-signed'];
-    // An empty expectation is that there is no such branch.
+    // An empty expectation is that there is no such branch; an empty source removes it.
     args.push(`--force-with-lease=refs/heads/${branch}:${expected ?? ''}`);
-    args.push('--', url.remote, `${head}:refs/heads/${branch}`);
-    const report = await runPush(() => git.run(args, { gitDir, remote: true, signal }));
+    args.push('--', url.remote, `${head ?? ''}:refs/heads/${branch}`);
+    return await runPush(() => git.run(args, { gitDir, remote: true, signal }));
+  };
+
+  const pushBranch: SideBranches['pushBranch'] = async ({ branch, expected, head }, signal) => {
+    const report = await move(branch, { expected, head }, signal);
     switch (report.kind) {
       case 'done':
       case 'up_to_date':
@@ -105,5 +127,24 @@ export function createSideBranches(options: SideBranchOptions): SideBranches {
       }
     }
   };
-  return { findBranch, pushBranch };
+
+  const removeBranch: SideBranches['removeBranch'] = async ({ branch, head }, signal) => {
+    const report = await move(branch, { expected: head, head: null }, signal);
+    switch (report.kind) {
+      case 'done':
+      case 'up_to_date':
+        await mirror.turns.run(() => git.run(['update-ref', '-d', `refs/tiphys/branches/${branch}`], { gitDir }));
+        return { kind: 'removed' };
+      case 'refused':
+        return { kind: 'rejected', reason: report.reason, hint: report.hint };
+      case 'moved':
+      case 'unknown': {
+        if (signal?.aborted) return { kind: 'unknown', reason: report.reason };
+        const remoteHead = await findBranch(branch, signal);
+        if (remoteHead === undefined) return { kind: 'absent' };
+        return remoteHead === head ? { kind: 'unknown', reason: report.reason } : { kind: 'elsewhere', remoteHead };
+      }
+    }
+  };
+  return { findBranch, pushBranch, removeBranch };
 }
