@@ -72,7 +72,10 @@ export async function createControlPlane(options: PlaneOptions): Promise<Control
   });
   const repositories = listRepositories(options);
   const git = createGitReader({ repositories, fault: () => faults.get().gitError ?? undefined });
-  const loader = createTargetLoader({ git, controllerNamespace: CONTROLLER_NAMESPACE });
+  const loader = createTargetLoader({
+    ...{ git, controllerNamespace: CONTROLLER_NAMESPACE },
+    patches: () => faults.get().renderPatches,
+  });
   const registry = createRegistry({
     timeline,
     random,

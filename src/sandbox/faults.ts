@@ -41,6 +41,10 @@ export const faultSettingsSchema = z.strictObject({
   applyErrors: z.array(
     z.strictObject({ kind: z.string(), name: z.string(), message: z.string().min(1), times: count }),
   ),
+  /** Merge patches of rendered objects: what a plugin, Kustomize or Helm would make of the same files. */
+  renderPatches: z.array(
+    z.strictObject({ kind: z.string(), name: z.string(), patch: z.record(z.string(), z.unknown()) }),
+  ),
 });
 
 export type FaultSettings = z.infer<typeof faultSettingsSchema>;
@@ -75,6 +79,7 @@ const NONE: FaultSettings = {
   clockSkewMs: 0,
   slowFirstByteMs: 0,
   applyErrors: [],
+  renderPatches: [],
 };
 
 export function createFaults(): FaultKnobs {

@@ -3,6 +3,7 @@ import { listSources } from './application.ts';
 import type { Application, ApplicationSource, SyncOperation } from './application.ts';
 import { GitReadError } from './git.ts';
 import type { GitReader } from './git.ts';
+import { mergePatch } from '../json.ts';
 import { parseManifests, toTargets } from './manifests.ts';
 
 /** What git wants an Application to be. */
@@ -25,10 +26,16 @@ export interface TargetLoader {
 interface TargetLoaderDeps {
   git: GitReader;
   controllerNamespace: string;
+  /** What is done to objects of these names after they were read. */
+  patches?: () => readonly { kind: string; name: string; patch: Record<string, unknown> }[];
 }
 
 /** Renders the sources of Applications: directories of plain manifests, the only kind the sandbox knows. */
-export function createTargetLoader({ git, controllerNamespace }: TargetLoaderDeps): TargetLoader {
+export function createTargetLoader({ git, controllerNamespace, patches }: TargetLoaderDeps): TargetLoader {
+  const patch = (object: ManifestObject) =>
+    (patches?.() ?? [])
+      .filter(({ kind, name }) => kind === object.kind && name === object.metadata.name)
+      .reduce((patched, one) => mergePatch(patched, one.patch) as ManifestObject, object);
   const read = async (source: ApplicationSource, revision: string) => {
     if (source.chart !== undefined) {
       throw new GitReadError(
@@ -61,7 +68,7 @@ export function createTargetLoader({ git, controllerNamespace }: TargetLoaderDep
         }),
       );
       const { targets, repeated } = toTargets(
-        parts.flatMap((part) => part.objects),
+        parts.flatMap((part) => part.objects.map(patch)),
         {
           name: application.metadata.name,
           namespace: application.metadata.namespace,

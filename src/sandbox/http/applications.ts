@@ -87,7 +87,7 @@ export function registerApplications(app: FastifyInstance, backend: Backend): vo
         ...(revisions.length === 0 ? {} : { revisions, sourcePositions }),
       });
       return {
-        manifests: targets.objects.map((object) => JSON.stringify(object)),
+        manifests: targets.objects.map((object) => JSON.stringify(hideSecrets(object))),
         revision: targets.revisions[0] ?? '',
         sourceType: 'Directory',
         commands: [],

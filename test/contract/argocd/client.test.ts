@@ -66,6 +66,26 @@ describeBackends('the client', (backend) => {
     expect((await argo.listResourceActions(ref, deployment())).map(({ name }) => name)).toContain('restart');
   });
 
+  it('renders a commit that no Application follows yet, without values of Secrets', async () => {
+    const secret = {
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: { name: 'keys' },
+      stringData: { key: 'not-for-anybody' },
+    };
+    await backend().push({ 'render/map.json': toConfigMap('render', 'one') });
+    await backend().createApplication('render');
+    const revision = await backend().push({ 'render/keys.json': JSON.stringify(secret) });
+    const rendered = await backend().client().manifests(backend().ref('render'), { revision });
+    expect(rendered.revision).toBe(revision);
+    expect(rendered.manifests.map((text) => (JSON.parse(text) as { kind: string }).kind).sort()).toEqual([
+      'ConfigMap',
+      'Secret',
+    ]);
+    expect(rendered.manifests.join()).not.toContain('not-for-anybody');
+    expect(rendered.manifests.join()).not.toContain(Buffer.from('not-for-anybody').toString('base64'));
+  });
+
   it('finds Applications among others, by project and label', async () => {
     const argo = backend().client();
     const { project } = backend().settings;
