@@ -6,7 +6,7 @@ import type { ArgoInstanceSettings } from './config/instances.ts';
 import type { Config } from './config/schema.ts';
 import type { LoadedConfig } from './config/load.ts';
 import { createCheckpointer } from './agent/checkpointer.ts';
-import type { GraphDeps, Proposals } from './agent/deps.ts';
+import type { GraphDeps, Proposals, RenderGateSettings } from './agent/deps.ts';
 import { createDraftCache } from './agent/draft.ts';
 import { createAgentGraph } from './agent/graph.ts';
 import type { InfoView } from './api/contract.ts';
@@ -42,6 +42,7 @@ import { createConfiguredForge } from './forge/configured.ts';
 import type { Forge } from './forge/forge.ts';
 import { openInfraRepo, type InfraRepo } from './repo/infra-repo.ts';
 import { createPullWatcher } from './runner/pull-watcher.ts';
+import { createReviewSweep } from './runner/review-sweep.ts';
 import { createRunner } from './runner/runner.ts';
 import { createSoakRunner } from './runner/soak-runner.ts';
 import { startEmbedded, type Embedded } from './sandbox/embedded.ts';
@@ -171,6 +172,7 @@ async function assemble(loaded: LoadedConfig, closers: (() => Promise<void> | vo
       },
       mayRequestSync: config.argocd.mayRequestSync,
       mayTerminate: config.argocd.mayTerminate,
+      renderGate: toRenderGate(config),
     },
   };
   const runner = createRunner({
@@ -198,6 +200,7 @@ async function assemble(loaded: LoadedConfig, closers: (() => Promise<void> | vo
     leaseMs: 60_000,
     pollMs: 2_000,
   });
+  const sweep = createReviewSweep({ db, journal, repo, clock, logger });
   const pulls =
     proposals === null
       ? undefined
@@ -262,6 +265,8 @@ async function assemble(loaded: LoadedConfig, closers: (() => Promise<void> | vo
   }
   runner.start();
   closers.push(async () => await runner.stop());
+  sweep.start();
+  closers.push(async () => await sweep.stop());
   soaks.start();
   closers.push(async () => await soaks.stop());
   if (pulls !== undefined) {
@@ -442,6 +447,10 @@ function toProposals({ git }: Config, forge: Forge): Proposals {
     proposesReverts: git.revertDelivery === 'same',
     pollMs: git.pullRequestPollSeconds * 1000,
   };
+}
+
+function toRenderGate({ argocd: { renderGate: mode }, git }: Config): RenderGateSettings | null {
+  return mode === 'off' ? null : { mode, branchPrefix: `${git.branchPrefix}review/` };
 }
 
 async function listen(

@@ -80,6 +80,14 @@ export interface AgentSettings {
   soak: SoakSettings;
   mayRequestSync: boolean;
   mayTerminate: boolean;
+  /** Asks Argo CD what it would render before a plan is approved; null where it is not asked. */
+  renderGate: RenderGateSettings | null;
+}
+
+export interface RenderGateSettings {
+  mode: 'warn' | 'block';
+  /** What the names of the branches begin with that are pushed for it. */
+  branchPrefix: string;
 }
 
 /** How long a change is watched on after it was found live, and what follows when it goes bad then. */

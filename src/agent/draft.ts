@@ -88,7 +88,7 @@ export async function replayPlan(
   workTree: WorkTree,
   steps: readonly PlannedStep[],
   written: readonly WrittenStep[],
-  afterStep: AfterStep,
+  afterStep: AfterStep = async () => undefined,
 ): Promise<void> {
   for (const { index, summary, files } of written) {
     for (const [path, content] of files) {
@@ -98,6 +98,21 @@ export async function replayPlan(
     const step = steps[index];
     if (step !== undefined) await afterStep(index, step, summary);
   }
+}
+
+/** The draft's own files where the base is still the draft's; the steps applied anew where it is not. */
+export async function makeAgain(
+  deps: Pick<DraftDeps, 'repo' | 'synth'> & { settings: Pick<DraftDeps, 'allowedGlobs'>; drafts: DraftCache },
+  workTree: WorkTree,
+  plan: { base: CommitSha; steps: readonly PlannedStep[] },
+  signal: AbortSignal,
+  afterStep?: AfterStep,
+): Promise<DraftOutcome> {
+  const draft = deps.drafts.find(plan.base, plan.steps);
+  if (draft === undefined || draft.written === null)
+    return await applyPlan(toDraftDeps(deps), workTree, plan.steps, signal, afterStep);
+  await replayPlan(workTree, plan.steps, draft.written, afterStep);
+  return draft;
 }
 
 /**

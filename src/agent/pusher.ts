@@ -2,7 +2,6 @@ import { toIsoTime } from '../lib/clock.ts';
 import { AppError } from '../lib/errors.ts';
 import type { CommitSha } from '../lib/ids.ts';
 import type { PlannedStep } from '../model/planning.ts';
-import type { WorkTree } from '../repo/work-tree.ts';
 import type { PushOutcome } from '../repo/push.ts';
 import { bookEffect, settleEffect } from '../ticket/effect-store.ts';
 import type { TicketEventBody } from '../ticket/event.ts';
@@ -13,12 +12,12 @@ import { findProposed } from './find-proposed.ts';
 import type { Made } from './made.ts';
 import { isProposed, propose, toProposalUpdate } from './propose.ts';
 import { recordDeploys } from './deploys.ts';
-import { applyPlan, replayPlan, toDraftDeps, type AfterStep, type AppliedPlan, type DraftOutcome } from './draft.ts';
+import { applyPlan, makeAgain, toDraftDeps, type AfterStep, type AppliedPlan } from './draft.ts';
 import { getPlan } from './executor.ts';
 import { prepareApplications, toPusherNote } from './prepare-applications.ts';
 import { checkWanted } from './run-context.ts';
 import type { AgentStateValue, AgentUpdate, Pushed } from './state.ts';
-import { listBlocking, requestHold, reviewDraft, toRendered } from './validator.ts';
+import { listBlocking, requestHold, reviewDraft, reviewWithArgo, toRendered } from './validator.ts';
 
 // The one node that changes the branch, or proposes that somebody changes it. What it pushes is made anew on the newest base from the approved steps; if that
 // comes to another rendered difference than the approved one, it is not pushed but asked about.
@@ -127,7 +126,7 @@ async function makeChange(
           data: { sha, subject: toSubject(step.title), step: index + 1, purpose: 'change', files: files.length },
         });
       };
-      const outcome = await makeAgain(deps, workTree, { base, steps }, context, commitStep);
+      const outcome = await makeAgain(deps, workTree, { base, steps }, context.signal, commitStep);
       if (outcome.kind !== 'applied') return { kind: 'differs' };
       if (toDifferenceHash(outcome.changes) !== plan.draft?.differenceHash) return { kind: 'differs' };
       const refusal = await checkAgain(deps, plan, outcome);
@@ -138,22 +137,6 @@ async function makeChange(
     },
     context.signal,
   );
-}
-
-/** The draft's own files where the base is still the draft's; the steps applied anew where it is not. */
-async function makeAgain(
-  deps: AgentDeps,
-  workTree: WorkTree,
-  plan: { base: CommitSha; steps: readonly PlannedStep[] },
-  context: RunContext,
-  commitStep: AfterStep,
-): Promise<DraftOutcome> {
-  const draft = deps.drafts.find(plan.base, plan.steps);
-  if (draft === undefined || draft.written === null) {
-    return await applyPlan(toDraftDeps(deps), workTree, plan.steps, context.signal, commitStep);
-  }
-  await replayPlan(workTree, plan.steps, draft.written, commitStep);
-  return draft;
 }
 
 /** What was approved is checked once more where it will be pushed: the base, the rules or the hour may be others now. */
@@ -317,6 +300,7 @@ async function askAgain(
     async (workTree) => {
       const outcome = await applyPlan(toDraftDeps(deps), workTree, old.intent.steps, context.signal);
       if (outcome.kind !== 'applied') return undefined;
+      deps.drafts.keep(base, old.intent.steps, outcome);
       const { changes, summaries, isEmpty } = outcome;
       return { changes, summaries, isEmpty, ...toRendered(outcome) };
     },
@@ -342,7 +326,7 @@ async function askAgain(
     review: null,
     createdAt: toIsoTime(deps.clock.now()),
   };
-  const review = await reviewDraft(deps, plan, draft, again);
+  const review = await reviewWithArgo(deps, context, plan, draft, again);
   await savePlan(deps.db.knex, { ...plan, review });
   const errors = listBlocking(plan, review.findings);
   if (errors.length > 0)

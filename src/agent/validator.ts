@@ -9,7 +9,7 @@ import { savePlan } from '../ticket/plan-store.ts';
 import { toChangeHash, type PlanDraft, type PlanReview, type StoredPlan } from '../ticket/plan.ts';
 import { toApprovalEvent } from '../ticket/service.ts';
 import type { Hold } from '../ticket/ticket.ts';
-import { validateChange } from '../validation/validate.ts';
+import { sortFindings, validateChange } from '../validation/validate.ts';
 import type { Finding } from '../validation/finding.ts';
 import { assessRisk } from '../validation/risk.ts';
 import type { SourceFile } from '../validation/change.ts';
@@ -18,6 +18,7 @@ import { getPlan, refuseOrReplan } from './executor.ts';
 import { toEnvironment } from './facts.ts';
 import type { AgentStateValue, AgentUpdate } from './state.ts';
 import { applyPlan, toDraftDeps, type AppliedPlan } from './draft.ts';
+import { askForRendering } from './render-gate.ts';
 import { findTakeBack } from './take-back.ts';
 import { parseManifests } from '../manifest/parse.ts';
 import { toServiceName } from '../manifest/rendered.ts';
@@ -29,7 +30,7 @@ export async function runValidator(deps: AgentDeps, state: AgentStateValue, cont
   const draft = plan.draft;
   if (draft === null) throw new AppError('internal', `plan ${state.attempt}.${state.revision} has no draft to check`);
   const rendered = await renderAgain(deps, plan, context);
-  const review = await reviewDraft(deps, plan, draft, rendered);
+  const review = await reviewWithArgo(deps, context, plan, draft, rendered);
   await savePlan(deps.db.knex, { ...plan, review });
   await context.emit('validator', toEvents(plan, draft, review));
 
@@ -42,6 +43,22 @@ export async function runValidator(deps: AgentDeps, state: AgentStateValue, cont
   const isHeld = plan.intent.advice.strategy === 'hold' && findTakeBack(plan) === undefined;
   if (review.policy.decision === 'allow' && !isHeld) return { feedback: [], hold: null };
   return { feedback: [], hold: await requestHold(deps, context, { plan, review, kind: 'plan' }) };
+}
+
+/** Checks, risk and policy; and, where nothing speaks against the change so far, what Argo CD would render of it. */
+export async function reviewWithArgo(
+  deps: AgentDeps,
+  context: RunContext,
+  plan: StoredPlan,
+  draft: PlanDraft,
+  rendered: Rendered,
+): Promise<PlanReview> {
+  const review = await reviewDraft(deps, plan, draft, rendered);
+  const gate = deps.settings.renderGate;
+  if (gate === null || review.policy.decision === 'deny' || listBlocking(plan, review.findings).length > 0)
+    return review;
+  const remarks = await askForRendering(deps, gate, context, plan);
+  return remarks.length === 0 ? review : await reviewDraft(deps, plan, draft, rendered, remarks);
 }
 
 /** Findings that end a plan. With a change that is taken back they are what was there before it, and a person decides. */
@@ -71,6 +88,7 @@ async function renderAgain(deps: AgentDeps, plan: StoredPlan, context: RunContex
       const outcome = await applyPlan(toDraftDeps(deps), workTree, plan.intent.steps, context.signal);
       if (outcome.kind !== 'applied')
         throw new AppError('internal', 'the plan that was drafted can no longer be applied');
+      deps.drafts.keep(plan.baseCommit, plan.intent.steps, outcome);
       return toRendered(outcome);
     },
     context.signal,
@@ -86,17 +104,20 @@ export function toRendered(outcome: AppliedPlan): Rendered {
   return { objects, sourceFiles: outcome.sourceFiles };
 }
 
+/** @param remarks findings from elsewhere that count like those of the checks */
 export async function reviewDraft(
   deps: AgentDeps,
   plan: StoredPlan,
   draft: PlanDraft,
   rendered: Rendered,
+  remarks: readonly Finding[] = [],
 ): Promise<PlanReview> {
-  const findings = await validateChange({
+  const found = await validateChange({
     changes: draft.changes,
     after: rendered.objects,
     sourceFiles: rendered.sourceFiles,
   });
+  const findings = sortFindings([...found, ...remarks]);
   const touched = draft.changes.flatMap((change) => change.after ?? change.before ?? []);
   const environment = toEnvironment(touched);
   const risk = assessRisk({ changes: draft.changes, findings, environment, rendered: rendered.objects });

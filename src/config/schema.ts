@@ -129,6 +129,11 @@ export const SETTINGS = {
     requestTimeoutMs: integer('Time for one request.', 30 * SECOND_MS, { min: 100, max: 10 * MINUTE_MS }),
     mayRequestSync: flag('May ask for a sync where an Application does not sync by itself.', true),
     mayTerminate: flag('May end an older sync operation that is stuck.', false),
+    renderGate: choice(
+      'Whether Argo CD is asked what it would render before a plan is approved, over a branch that is pushed for it and removed: a difference is a warning, or an error that blocks the plan.',
+      ['off', 'warn', 'block'],
+      'off',
+    ),
     instances: {
       ...json<readonly Readonly<Record<string, unknown>>[]>(
         'More Argo CD instances, each with name, server and where its token stands; see above.',

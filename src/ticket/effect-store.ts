@@ -3,7 +3,8 @@ import { fromJson, toJson } from '../database/dialect.ts';
 import { AppError } from '../lib/errors.ts';
 
 /** Something done, or about to be done, to the world outside our database. */
-export type EffectKind = 'push' | 'branch_push' | 'pull_request' | 'sync' | 'rollout_action';
+export type EffectKind =
+  'push' | 'branch_push' | 'pull_request' | 'review_branch' | 'review_branch_removal' | 'sync' | 'rollout_action';
 
 export interface Effect {
   id: string;
@@ -90,6 +91,23 @@ export async function settleEffect(
   await knex('effects')
     .where({ id })
     .update({ state: outcome.state, outcome_json: toJson(outcome.outcome), updated_at: outcome.at });
+}
+
+/**
+ * What was booked and not done to an end, of one kind, oldest first: of one ticket, or of all that nobody works on at `now`.
+ */
+export async function listUnsettled(
+  knex: Knex,
+  kind: EffectKind,
+  of: { ticketId: string } | { idleAt: string },
+): Promise<Effect[]> {
+  const query = knex<EffectRow>('effects')
+    .where({ kind })
+    .whereIn('state', ['intended', 'unknown'])
+    .orderBy('created_at', 'asc');
+  if ('ticketId' in of) return (await query.where({ ticket_id: of.ticketId })).map(toEffect);
+  const busy = knex('tickets').select('id').where('lease_until', '>', of.idleAt);
+  return (await query.whereNotIn('ticket_id', busy)).map(toEffect);
 }
 
 export async function listEffects(knex: Knex, ticketId: string): Promise<Effect[]> {

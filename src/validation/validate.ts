@@ -57,7 +57,8 @@ function isHeldBefore(finding: Finding, isTouched: boolean): boolean {
 
 const ORDER = { error: 0, warning: 1, info: 2 } as const;
 
-function sortFindings(findings: readonly Finding[]): Finding[] {
+/** Worst first, each once. */
+export function sortFindings(findings: readonly Finding[]): Finding[] {
   const unique = new Map(findings.map((finding) => [JSON.stringify(finding), finding]));
   const toKey = (finding: Finding) =>
     [ORDER[finding.severity], finding.check, finding.object ? toRefKey(finding.object) : '', finding.field ?? ''].join(
