@@ -4,6 +4,7 @@ import type { Clock } from '../lib/clock.ts';
 import { AppError } from '../lib/errors.ts';
 import { sha256Hex, type CommitSha } from '../lib/ids.ts';
 import type { Logger } from '../lib/logger.ts';
+import { createRecall } from '../lib/recall.ts';
 import { parseAuthor, type CommitAuthor } from './commit.ts';
 import type { GitCredentials } from './credentials.ts';
 import { createGit, type Git } from './git.ts';
@@ -46,7 +47,7 @@ export interface InfraRepo extends SideBranches {
   /** A commit is its own ancestor. Fetches once where an id is unknown; one that stays unknown is no relative. */
   isAncestor(ancestor: CommitSha, descendant: CommitSha): Promise<boolean>;
   /** Paths that differ between two commits, sorted; a move is two paths. */
-  changedPaths(from: CommitSha, to: CommitSha): Promise<string[]>;
+  changedPaths(from: CommitSha, to: CommitSha): Promise<readonly string[]>;
   /** Commits of the remote branch, as last fetched, with exactly this trailer; newest first, at most 100 by default. */
   findByTrailer(key: string, value: string, options?: { limit?: number }): Promise<CommitInfo[]>;
   /**
@@ -122,12 +123,14 @@ export async function openInfraRepo(options: RepoOptions): Promise<InfraRepo> {
 }
 
 const MAX_READ_BYTES = 16 * 1024 * 1024;
+const MAX_COMPARED = 200;
 
 function createReader(
   git: Git,
   mirror: Mirror,
 ): Pick<InfraRepo, 'readFile' | 'listFiles' | 'isAncestor' | 'changedPaths'> {
   const { gitDir } = mirror;
+  const compared = createRecall<readonly string[]>(MAX_COMPARED);
   const listTree = async (commit: CommitSha, flags: string[], under: string | undefined) => {
     await mirror.requireCommit(commit);
     const args = ['ls-tree', '-z', '--full-tree', ...flags, commit, '--', ...(under === undefined ? [] : [under])];
@@ -163,10 +166,12 @@ function createReader(
     changedPaths: async (from, to) => {
       await mirror.requireCommit(from);
       await mirror.requireCommit(to);
-      const args = ['diff-tree', '-r', '-z', '--name-only', '--no-renames', from, to, '--'];
-      const result = await git.run(args, { gitDir });
-      if (result.exitCode !== 0) throw toGitError('compare two commits', result);
-      return result.stdout.split('\0').filter((path) => path !== '');
+      return await compared.get(`${from} ${to}`, async () => {
+        const args = ['diff-tree', '-r', '-z', '--name-only', '--no-renames', from, to, '--'];
+        const result = await git.run(args, { gitDir });
+        if (result.exitCode !== 0) throw toGitError('compare two commits', result);
+        return result.stdout.split('\0').filter((path) => path !== '');
+      });
     },
   };
 }

@@ -4,6 +4,7 @@ import type { Clock } from '../lib/clock.ts';
 import { AppError, isAppError } from '../lib/errors.ts';
 import { parseCommitSha, randomHex, type CommitSha } from '../lib/ids.ts';
 import type { Logger } from '../lib/logger.ts';
+import { createRecall } from '../lib/recall.ts';
 import { retry } from '../lib/retry.ts';
 import type { Git } from './git.ts';
 import { saysShallow, toGitError } from './git-error.ts';
@@ -38,6 +39,7 @@ interface MirrorOptions {
 }
 
 const CLONE_TIMEOUT_MS = 1_800_000;
+const MAX_KNOWN = 10_000;
 
 // The mirror's own configuration is written by us at every opening: what somebody else put there is gone.
 const CONFIG = '[core]\n\trepositoryformatversion = 0\n\tfilemode = true\n\tbare = true\n[gc]\n\tauto = 0\n';
@@ -96,6 +98,9 @@ function createMirror(options: MirrorOptions, timeoutMs?: number): Mirror {
   const { git, gitDir, url, branch, clock } = options;
   const ref = `refs/remotes/origin/${branch}`;
   const turns = createMutex();
+  // A watched deploy asks the same about the same commits again and again. What is here stays: maintenance is for openings.
+  const here = createRecall<boolean>(MAX_KNOWN, (isHere) => isHere);
+  const ancestors = createRecall<boolean>(MAX_KNOWN);
 
   const fetchOnce = async (signal?: AbortSignal): Promise<CommitSha> => {
     // The plus lets our copy follow a branch that was rewritten; nobody's work is lost by it, ours is elsewhere.
@@ -129,10 +134,11 @@ function createMirror(options: MirrorOptions, timeoutMs?: number): Mirror {
           onRetry: (attempt, waitMs) => options.logger.warn({ attempt, waitMs }, 'fetch failed and is tried again'),
         }),
       ),
-    has: async (commit) => {
-      const result = await git.run(['cat-file', '-t', commit], { gitDir });
-      return result.exitCode === 0 && result.stdout.trim() === 'commit';
-    },
+    has: (commit) =>
+      here.get(commit, async () => {
+        const result = await git.run(['cat-file', '-t', commit], { gitDir });
+        return result.exitCode === 0 && result.stdout.trim() === 'commit';
+      }),
     requireCommit: async (commit, signal) => {
       if (await mirror.has(commit)) return;
       await mirror.fetch(signal);
@@ -142,11 +148,12 @@ function createMirror(options: MirrorOptions, timeoutMs?: number): Mirror {
         details: { commit },
       });
     },
-    isAncestor: async (ancestor, descendant) => {
-      const result = await git.run(['merge-base', '--is-ancestor', ancestor, descendant], { gitDir });
-      if (result.exitCode > 1) throw toGitError('compare two commits', result);
-      return result.exitCode === 0;
-    },
+    isAncestor: (ancestor, descendant) =>
+      ancestors.get(`${ancestor} ${descendant}`, async () => {
+        const result = await git.run(['merge-base', '--is-ancestor', ancestor, descendant], { gitDir });
+        if (result.exitCode > 1) throw toGitError('compare two commits', result);
+        return result.exitCode === 0;
+      }),
     noteBranch: async (from, to) => {
       await turns.run(() => git.run(['update-ref', ref, to, from], { gitDir }));
     },

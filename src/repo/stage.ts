@@ -49,11 +49,22 @@ export async function stageChanges(tree: {
   return changes.map(({ path, status }) => ({ path, status }));
 }
 
-/** Regular files of the index, sorted by git; of one folder, or one file, where given. */
-export async function listStaged(run: RunInTree, under?: string): Promise<string[]> {
-  const args = ['ls-files', '--stage', '-z', '--', ...(under === undefined ? [] : [under])];
-  const records = (await expect('list the files', run(args))).split('\0');
-  return records.filter((record) => record.startsWith('100')).map((record) => record.slice(record.indexOf('\t') + 1));
+/**
+ * Regular files that are there, tracked or not ignored, and those of `written`; sorted by bytes. Of one folder, or one
+ * file, where given. Touches nothing.
+ */
+export async function listPresent(
+  tree: { run: RunInTree; dir: string; written: ReadonlySet<string> },
+  under?: string,
+): Promise<string[]> {
+  const args = ['ls-files', '--cached', '--others', '--exclude-standard', '-z', '--'];
+  const stdout = await expect('list the files', tree.run([...args, ...(under === undefined ? [] : [under])]));
+  const paths = new Set(stdout.split('\0'));
+  for (const path of tree.written)
+    if (under === undefined || path === under || path.startsWith(`${under}/`)) paths.add(path);
+  const present = [];
+  for (const path of paths) if (path !== '' && (await isFile(join(tree.dir, path)))) present.push(path);
+  return present.sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
 }
 
 interface RawChange extends StagedChange {

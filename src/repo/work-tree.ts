@@ -12,7 +12,7 @@ import { createMutex } from './mutex.ts';
 import { parseRepoPath } from './paths.ts';
 import { findProcessMark } from './process-mark.ts';
 import { revertCommits, type RevertOutcome } from './revert.ts';
-import { listStaged, stageChanges, type ChangeLimits } from './stage.ts';
+import { listPresent, stageChanges, type ChangeLimits } from './stage.ts';
 import { readTreeFile, removeTreeFile, writeTreeFile } from './tree-files.ts';
 
 /** A private checkout. Nothing in it is seen by anyone else until its commits are pushed. */
@@ -170,10 +170,7 @@ function createWorkTree(
     remove: (path) => removeTreeFile(dir, path),
     list: async (under) => {
       if (under !== undefined) parseRepoPath(under);
-      return await turns.run(async () => {
-        await stage();
-        return await listStaged(run, under);
-      });
+      return await turns.run(() => listPresent({ run, dir, written }, under));
     },
     diff: () =>
       turns.run(async () => {

@@ -1,7 +1,10 @@
 import { existsSync } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { exec } from '../../lib/exec.ts';
 import { isCommitSha } from '../../lib/ids.ts';
 import type { CommitSha } from '../../lib/ids.ts';
+import { createRecall } from '../../lib/recall.ts';
 import { isSameRepository, toLocalPath } from './address.ts';
 import { createGate } from './gate.ts';
 
@@ -54,14 +57,16 @@ interface TreeEntry {
 }
 
 const MAX_TREES = 50;
+const MAX_FOLDERS = 2000;
 const MAX_PROCESSES = 4;
 const MAX_TEXT_BYTES = 64 * 1024 * 1024;
 
 export function createGitReader({ repositories, fault }: GitReaderOptions): GitReader {
   const gate = createGate(MAX_PROCESSES);
-  const trees = new Map<string, Promise<TreeEntry[]>>();
-  const folders = new Map<string, Promise<GitFile[]>>();
+  const trees = createRecall<TreeEntry[]>(MAX_TREES);
+  const folders = createRecall<GitFile[]>(MAX_FOLDERS);
   const resolving = new Map<string, Promise<CommitSha>>();
+  const branches = new Map<string, { stamp: string; commit: CommitSha }>();
 
   const toFolder = (repoUrl: string) => {
     const listed = repositories.find((repository) => isSameRepository(repository.url, repoUrl));
@@ -72,9 +77,13 @@ export function createGitReader({ repositories, fault }: GitReaderOptions): GitR
     return folder;
   };
 
-  const git = async (repoUrl: string, args: readonly string[], input?: string) => {
+  const failIfToldTo = () => {
     const failure = fault?.();
     if (failure !== undefined) throw new GitReadError(`rpc error: code = Unknown desc = ${failure}`);
+  };
+
+  const git = async (repoUrl: string, args: readonly string[], input?: string) => {
+    failIfToldTo();
     const folder = toFolder(repoUrl);
     const options = {
       env: GIT_ENVIRONMENT,
@@ -93,7 +102,20 @@ export function createGitReader({ repositories, fault }: GitReaderOptions): GitR
   };
 
   const lookUp = async (repoUrl: string, revision: string) => {
+    failIfToldTo();
     const ref = revision === '' ? 'HEAD' : revision;
+    // Every Application asks again and again: while the file of the branch is the same, git need not be.
+    const key = `${repoUrl} ${ref}`;
+    const stamp = await readStamp(join(toFolder(repoUrl), 'refs', 'heads', ref));
+    const known = branches.get(key);
+    if (stamp !== undefined && known?.stamp === stamp) return known.commit;
+    const commit = await ask(repoUrl, ref);
+    if (stamp === undefined) branches.delete(key);
+    else branches.set(key, { stamp, commit });
+    return commit;
+  };
+
+  const ask = async (repoUrl: string, ref: string) => {
     const candidates = ref === 'HEAD' ? ['HEAD'] : [`refs/heads/${ref}`, `refs/tags/${ref}`, ref];
     for (const candidate of candidates) {
       const args = ['rev-parse', '--verify', '--quiet', '--end-of-options', `${candidate}^{commit}`];
@@ -111,7 +133,7 @@ export function createGitReader({ repositories, fault }: GitReaderOptions): GitR
   };
 
   const listTree = (repoUrl: string, commit: CommitSha) =>
-    remember(trees, `${repoUrl} ${commit}`, MAX_TREES, async () => {
+    trees.get(`${repoUrl} ${commit}`, async () => {
       const text = await git(repoUrl, ['ls-tree', '-r', '-t', '-z', '--full-tree', commit]);
       return text
         .split('\0')
@@ -146,7 +168,7 @@ export function createGitReader({ repositories, fault }: GitReaderOptions): GitR
       const wanted = entries.filter(
         (entry) => entry.mode.startsWith('100') && (path === '' || entry.path.startsWith(`${path}/`)),
       );
-      const files = await remember(folders, `${repoUrl} ${treeId} ${path}`, 2000, async () => {
+      const files = await folders.get(`${repoUrl} ${treeId} ${path}`, async () => {
         const yaml = wanted.filter((entry) => /\.(ya?ml|json)$/.test(entry.path));
         if (yaml.length === 0) return [];
         const input = yaml.map((entry) => `${entry.id}\n`).join('');
@@ -196,6 +218,16 @@ const GIT_ENVIRONMENT: Record<string, string> = {
   LC_ALL: 'C',
 };
 
+/** Changes with every update of a loose reference: git writes a new file and renames it. Undefined where there is none. */
+async function readStamp(path: string): Promise<string | undefined> {
+  try {
+    const found = await stat(path, { bigint: true });
+    return found.isFile() ? `${found.ino} ${found.mtimeNs}` : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 function toTreeEntry(line: string): TreeEntry {
   const tab = line.indexOf('\t');
   const [mode = '', , id = ''] = line.slice(0, tab).split(' ');
@@ -215,25 +247,4 @@ function splitBatch(text: string): string[] {
     at = lineEnd + 1 + size + 1;
   }
   return texts;
-}
-
-/** Keeps the answers of a costly read; one that failed is forgotten, the oldest make room. */
-async function remember<T>(
-  store: Map<string, Promise<T>>,
-  key: string,
-  limit: number,
-  read: () => Promise<T>,
-): Promise<T> {
-  const kept = store.get(key);
-  if (kept !== undefined) return await kept;
-  const fresh = read();
-  store.set(key, fresh);
-  const oldest = store.size > limit ? store.keys().next().value : undefined;
-  if (oldest !== undefined) store.delete(oldest);
-  try {
-    return await fresh;
-  } catch (error) {
-    store.delete(key);
-    throw error;
-  }
 }
