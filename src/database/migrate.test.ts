@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -71,6 +71,24 @@ for (const client of DATABASE_CLIENTS)
         code: 'config_invalid',
         message: expect.stringContaining('999_future.js'),
       });
+    });
+
+    it('brings in a step that was skipped, whatever came after it', async () => {
+      const { db } = await create();
+      const own = new URL('../../migrations/', import.meta.url);
+      const names = (await readdir(own)).filter((name) => name.endsWith('.js')).sort();
+      const skipped = '004_pull_requests.js';
+      expect(names.indexOf(skipped)).toBeLessThan(names.length - 1);
+      const some = path.join(folder, 'without-004');
+      await mkdir(some);
+      await writeFile(path.join(some, 'package.json'), '{"type":"module"}');
+      for (const name of names) if (name !== skipped) await cp(new URL(name, own), path.join(some, name));
+      const before = names.filter((name) => name !== skipped);
+      expect(await migrate(db, { directory: pathToFileURL(`${some}/`) })).toEqual(before);
+      expect(await db.knex.schema.hasTable('pull_requests')).toBe(false);
+      expect(await migrate(db)).toEqual([skipped]);
+      expect(await db.knex('pull_requests')).toEqual([]);
+      expect(await migrate(db)).toEqual([]);
     });
 
     it('can be taken back', async () => {
