@@ -81,6 +81,11 @@ export function createReader(
   };
 }
 
+/** The version of the Application that a look has seen; undefined where it saw none. */
+export function toReadVersion({ reading }: ObservationFacts): string | undefined {
+  return reading.state === 'read' ? reading.application.metadata.resourceVersion : undefined;
+}
+
 async function readApplication(
   argo: ArgoReads,
   ref: ApplicationRef,

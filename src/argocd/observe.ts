@@ -4,7 +4,7 @@ import type { CommitSha } from '../lib/ids.ts';
 import type { ApplicationRef } from './application.ts';
 import { isArgoError } from './error.ts';
 import { createTrace, noteRefresh, noteSync, type ObservationFacts, type Trace } from './facts.ts';
-import { createReader, type ReaderDeps } from './fact-reader.ts';
+import { createReader, toReadVersion, type ReaderDeps } from './fact-reader.ts';
 import type { ArgoClient } from './http.ts';
 import type { ObservationAction, ObservationInput, ObservationProgress } from './observation.ts';
 import type { Outcome } from './outcome.ts';
@@ -60,7 +60,7 @@ export async function observeCommit(
       trace = await act(deps, { ref, input, facts, trace, reporter, signal }, decision.action);
     } else if (deps.hints === undefined) {
       await clock.sleep(decision.recheckMs, signal);
-    } else if ((await deps.hints.wait(ref, decision.recheckMs, signal)) === 'hint') {
+    } else if ((await deps.hints.wait(ref, decision.recheckMs, signal, toReadVersion(facts))) === 'hint') {
       await clock.sleep(HINT_PAUSE_MS, signal);
     }
   }

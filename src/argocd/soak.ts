@@ -1,7 +1,7 @@
 import { toAbortError } from '../lib/clock.ts';
 import { toErrorMessage } from '../lib/errors.ts';
 import { type CommitSha, isCommitSha } from '../lib/ids.ts';
-import { createReader, type ReaderDeps } from './fact-reader.ts';
+import { createReader, toReadVersion, type ReaderDeps } from './fact-reader.ts';
 import type { ObservationFacts } from './facts.ts';
 import { toRevisionAt } from './source.ts';
 import { decideSoak, type SoakFacts, type SoakInput, type SoakOutcome, type SoakTrace } from './verdict-soak.ts';
@@ -43,7 +43,7 @@ export async function watchSoak(deps: SoakDeps, input: SoakInput, signal: AbortS
     if (decision.kind === 'conclude') return decision.outcome;
     const recheckMs = decision.kind === 'wait' ? decision.recheckMs : input.budgets.tickMs;
     if (deps.hints === undefined) await clock.sleep(recheckMs, signal);
-    else if ((await deps.hints.wait(ref, recheckMs, signal)) === 'hint')
+    else if ((await deps.hints.wait(ref, recheckMs, signal, toReadVersion(facts))) === 'hint')
       await clock.sleep(Math.min(HINT_PAUSE_MS, recheckMs), signal);
   }
 }

@@ -99,6 +99,31 @@ describe('a wait for hints', () => {
     expect(await wait).toBe('time');
   });
 
+  it('is not woken by the event that brought what was read already, only by the next', async () => {
+    const { connections, watch, never } = await setUp();
+    const hints = watch.hints();
+    const wait = hints.wait(WEB, 10_000, never, '7');
+    const ended: string[] = [];
+    void wait.then((how) => ended.push(how));
+    await connections[0]?.push(toHint('web', '7'));
+    await idle();
+    expect(ended).toEqual([]);
+    await connections[0]?.push(toHint('web', '8'));
+    expect(await wait).toBe('hint');
+    await connections[0]?.push(toHint('web', '9'));
+    const next = hints.wait(WEB, 10_000, never, '9');
+    await connections[0]?.push(toHint('web', '9', 'DELETED'));
+    expect(await next).toBe('hint');
+  });
+
+  it('knows of a change that came before the first wait, after the hints were asked for', async () => {
+    const { connections, watch, never } = await setUp();
+    await connections[0]?.push(toHint('web', '1'));
+    const hints = watch.hints();
+    await connections[0]?.push(toHint('web', '2'));
+    expect(await hints.wait(WEB, 10_000, never, '1')).toBe('hint');
+  });
+
   it('rejects when its observation is aborted', async () => {
     const { watch } = await setUp();
     const stop = new AbortController();

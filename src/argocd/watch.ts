@@ -7,8 +7,11 @@ import type { ApplicationHint, ArgoStreams } from './streams.ts';
 
 /** Wakes a waiting observation early. Hints may be lost or repeated: the time given is the net. */
 export interface HintSource {
-  /** Resolves with `hint` when the application may have changed since the last wait, else with `time` after `ms`. */
-  wait(ref: ApplicationRef, ms: number, signal: AbortSignal): Promise<'hint' | 'time'>;
+  /**
+   * Resolves with `hint` when the application may have changed since the last wait, or since these hints were asked for, else with
+   * `time` after `ms`. `read` is the resource version the caller has read last: an event that brought just that one is no news.
+   */
+  wait(ref: ApplicationRef, ms: number, signal: AbortSignal, read?: string): Promise<'hint' | 'time'>;
 }
 
 export interface Watch {
@@ -30,10 +33,11 @@ interface WatchDeps {
   reconnectMaxMs?: number;
 }
 
-interface Changes {
-  /** Counts the hints of one application. */
-  count: number;
-  resourceVersion: string;
+/** The last event of one application. */
+interface LastChange {
+  /** Its place among the events of all. */
+  place: number;
+  version: string;
 }
 
 /**
@@ -43,7 +47,8 @@ interface Changes {
 export function openWatch(deps: WatchDeps): Watch {
   const { argo, clock, logger } = deps;
   const stop = new AbortController();
-  const changes = new Map<string, Changes>();
+  const changes = new Map<string, LastChange>();
+  let places = 0;
   const waiters = new Map<string, Set<() => void>>();
   let connected = false;
 
@@ -53,8 +58,8 @@ export function openWatch(deps: WatchDeps): Watch {
     for (const key of new Set([toApplicationKey(application), toApplicationKey({ name: application.name })])) {
       const known = changes.get(key);
       const version = `${type === 'DELETED' ? 'deleted ' : ''}${resourceVersion}`;
-      if (known !== undefined && known.resourceVersion === version && resourceVersion !== '') continue;
-      changes.set(key, { count: (known?.count ?? 0) + 1, resourceVersion: version });
+      if (known?.version === version && resourceVersion !== '') continue;
+      changes.set(key, { place: (places += 1), version });
       for (const wake of [...(waiters.get(key) ?? [])]) wake();
     }
   };
@@ -86,7 +91,7 @@ export function openWatch(deps: WatchDeps): Watch {
   return {
     hints: () => {
       if (!stop.signal.aborted) running ??= run();
-      return createHints(changes, waiters, clock);
+      return createHints({ changes, waiters, clock, after: places });
     },
     isConnected: () => connected,
     close: async () => {
@@ -97,20 +102,27 @@ export function openWatch(deps: WatchDeps): Watch {
   };
 }
 
-function createHints(
-  changes: ReadonlyMap<string, Changes>,
-  waiters: Map<string, Set<() => void>>,
-  clock: Clock,
-): HintSource {
+interface HintsDeps {
+  changes: ReadonlyMap<string, LastChange>;
+  waiters: Map<string, Set<() => void>>;
+  clock: Clock;
+  /** Place of the last event before these hints were asked for. */
+  after: number;
+}
+
+function createHints({ changes, waiters, clock, after }: HintsDeps): HintSource {
   const seen = new Map<string, number>();
   return {
-    wait: async (ref, ms, signal) => {
+    wait: async (ref, ms, signal, read) => {
       const key = toApplicationKey(ref);
-      const count = () => changes.get(key)?.count ?? 0;
-      const before = seen.get(key);
-      // The first wait has nothing to compare with: the caller has just looked.
-      if (before !== undefined && count() > before) {
-        seen.set(key, count());
+      const before = seen.get(key) ?? after;
+      const isNews = () => {
+        const last = changes.get(key);
+        return last !== undefined && last.place > before && last.version !== read;
+      };
+      const note = () => seen.set(key, changes.get(key)?.place ?? before);
+      if (isNews()) {
+        note();
         return 'hint';
       }
       const ended = new AbortController();
@@ -119,6 +131,7 @@ function createHints(
       waiters.set(key, set);
       let hinted = false;
       const wake = () => {
+        if (!isNews()) return;
         hinted = true;
         ended.abort();
       };
@@ -130,7 +143,7 @@ function createHints(
       } finally {
         set.delete(wake);
         if (set.size === 0) waiters.delete(key);
-        seen.set(key, count());
+        note();
       }
       return hinted ? 'hint' : 'time';
     },
