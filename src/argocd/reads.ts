@@ -11,6 +11,7 @@ import { ArgoError, isArgoError } from './error.ts';
 import * as schema from './schema.ts';
 
 interface ApplicationFilter extends CallOptions {
+  name?: string;
   project?: string;
   /** Label selector. */
   selector?: string;
@@ -91,6 +92,7 @@ export function createReads(connection: Connection): ArgoReads {
   return {
     listApplications: async (filter = {}) => {
       const query = {
+        name: filter.name,
         projects: filter.project,
         selector: filter.selector,
         repo: filter.repo,
