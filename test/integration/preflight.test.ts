@@ -4,31 +4,34 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { checkOne, createTestDesk, toLines, toStates, TOKENS } from '../../src/argocd/test-preflight.ts';
 import { startServer, type Answer, type Received } from '../../src/argocd/test-server.ts';
-import type { Right } from '../../src/sandbox/http/access.ts';
-import { createTestSandbox } from '../../src/sandbox/test-sandbox.ts';
+import { createTestSandbox, type TestSandbox } from '../../src/sandbox/test-sandbox.ts';
 
-const right = (resource: string, action: string): Right => ({ resource, action, object: 'shop/*' });
-const READER = [right('applications', 'get')];
-const AGENT = [
-  ...READER,
-  right('logs', 'get'),
-  right('applications', 'sync'),
-  right('applications', 'action/argoproj.io/Rollout/*'),
-];
+const READER = 'p, reader, applications, get, shop/*, allow';
+/** What the README says is enough, and what lets Argo CD tell of its connections. */
+const AGENT = `
+p, agent, applications, get, shop/*, allow
+p, agent, applications, sync, shop/*, allow
+p, agent, logs, get, shop/*, allow
+p, agent, applications, action/argoproj.io/Rollout/*, shop/*, allow
+`;
+const CONNECTIONS = `
+p, agent, repositories, get, *, allow
+p, agent, clusters, get, *, allow
+`;
 
-let sandbox: Awaited<ReturnType<typeof createTestSandbox>>;
+let sandbox: TestSandbox;
 let repository: string;
-beforeAll(async () => {
-  sandbox = await createTestSandbox({
+
+function start(reader: string): Promise<TestSandbox> {
+  return createTestSandbox({
     token: TOKENS.admin,
     accounts: [
-      { name: 'agent', token: TOKENS.agent, rights: AGENT },
-      { name: 'reader', token: TOKENS.reader, rights: READER },
-      { name: 'blind', token: TOKENS.blind, rights: [] },
+      { name: 'agent', token: TOKENS.agent, rights: { policy: AGENT + CONNECTIONS } },
+      { name: 'reader', token: TOKENS.reader, rights: { policy: reader } },
+      { name: 'blind', token: TOKENS.blind, rights: { policy: '' } },
     ],
     projects: [{ name: 'shop' }],
     configure: ({ repository: repoURL }) => {
-      repository = repoURL;
       const destination = { server: 'https://kubernetes.default.svc', namespace: 'shop' };
       const spec = (path: string, targetRevision = 'main') => ({
         ...{ project: 'shop', destination },
@@ -43,6 +46,11 @@ beforeAll(async () => {
       };
     },
   });
+}
+
+beforeAll(async () => {
+  sandbox = await start(READER);
+  ({ repository } = sandbox);
 });
 afterAll(async () => await sandbox.close());
 
@@ -93,6 +101,27 @@ describe('the preflight of an Argo CD', () => {
       'Account reader lacks the right "applications, sync", to ask for a sync, or to end a stuck operation, on shop/api, shop/web.',
     );
     expect(report.problems.map(({ severity }) => severity)).toEqual(['warning', 'error', 'warning', 'warning']);
+  });
+
+  it('names lines that truly give what is missing: with them nothing is', async () => {
+    const before = await checkOne(repository, { server: sandbox.sandbox.url, token: TOKENS.reader });
+    const mended = await start([READER, ...toLines(before)].join('\n'));
+    onTestFinished(async () => await mended.close());
+    const report = await checkOne(mended.repository, { server: mended.sandbox.url, token: TOKENS.reader });
+    expect(report.problems).toEqual([]);
+    expect(new Set(Object.values(toStates(report)))).toEqual(new Set(['granted']));
+  });
+
+  it('takes connections that the account may not see for no fault', async () => {
+    const report = await checkOne(repository, { server: sandbox.sandbox.url, token: TOKENS.reader });
+    expect(report.repository).toMatchObject({ state: 'not_visible' });
+    expect(report.clusters).toMatchObject([{ state: 'not_visible' }]);
+    expect(report.problems.every(({ about }) => about === 'rights')).toBe(true);
+  });
+
+  it('asks an administrator nothing that the built-in role leaves open', async () => {
+    const report = await checkOne(repository, { server: sandbox.sandbox.url, token: TOKENS.admin });
+    expect(report.problems).toEqual([]);
   });
 
   it('asks for no right that our settings never use', async () => {

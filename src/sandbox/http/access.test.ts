@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { createTestSandbox, toApplication, toConfigMap, toYaml } from '../test-sandbox.ts';
 import type { TestSandbox } from '../test-sandbox.ts';
+import { isAllowed, toRights } from './policy.ts';
 
 let test: TestSandbox;
 afterEach(async () => await test.close());
@@ -89,6 +90,40 @@ describe('access', () => {
       'far',
       'mine',
     ]);
+  });
+
+  it.each([
+    ['applications/get/default/mine', 200, 'yes'],
+    ['applications/get/default/argocd/mine', 200, 'yes'],
+    ['applications/get/default/team-a/mine', 200, 'yes'],
+    ['applications/sync/default/mine', 200, 'yes'],
+    ['applications/rollback/default/mine', 200, 'yes'],
+    ['applications/sync/default/far', 200, 'no'],
+    ['applications/action/default/mine', 200, 'no'],
+    ['applications/action/apps/Deployment/restart/default/mine', 200, 'no'],
+    ['logs/get/default/mine', 200, 'no'],
+    ['applications/fly/default/mine', 400, undefined],
+    ['deployments/get/default/mine', 400, undefined],
+  ])('can-i %s: %s %s', async (path, status, value) => {
+    await start();
+    const answer = await test.call('GET', `/api/v1/account/can-i/${path}`, undefined, {
+      authorization: 'Bearer agent-token',
+    });
+    expect([answer.status, (answer.json as { value?: string }).value]).toEqual([status, value]);
+  });
+
+  it('an administrator may run actions, and still has no right called so; one line that denies beats the rest', () => {
+    const admin = toRights('admin');
+    expect(isAllowed(admin, 'applications', 'action/apps/Deployment/restart', 'default/web')).toBe(true);
+    expect(isAllowed(admin, 'applications', 'action', 'default/web')).toBe(false);
+    expect(isAllowed(admin, 'applications', 'update/apps/Deployment/web/web', 'default/web')).toBe(true);
+    const policy =
+      'p, role:team, applications, *, */*, allow\np, ada, applications, delete, */*, deny\ng, ada, role:team';
+    const rights = toRights('ada', policy);
+    expect(isAllowed(rights, 'applications', 'sync', 'default/web')).toBe(true);
+    expect(isAllowed(rights, 'applications', 'delete', 'default/web')).toBe(false);
+    expect(isAllowed(toRights('bob', policy), 'applications', 'sync', 'default/web')).toBe(false);
+    expect(() => toRights('ada', 'allow everything')).toThrow('not a line of a policy: allow everything');
   });
 
   it('logs in with a password for a day, by header or cookie', async () => {

@@ -6,20 +6,16 @@ import { textAt } from '../json.ts';
 import type { Application } from '../argo/application.ts';
 import type { Registry } from '../argo/registry.ts';
 import { GatewayError, GRPC } from './gateway.ts';
-
-/** One permission. `*` in any part stands for anything; objects are `<project>/<application>`. */
-export interface Right {
-  resource: string;
-  action: string;
-  object: string;
-}
+import { isAllowed, isMatch, toRights } from './policy.ts';
+import type { Right } from './policy.ts';
 
 /** Someone who may use the sandbox, by token or by password. */
 export interface SandboxAccount {
   name: string;
   token?: string;
   password?: string;
-  rights: 'admin' | Right[];
+  /** `admin` is the administrator every Argo CD has; a policy is the text of a policy.csv. */
+  rights: 'admin' | Right[] | { policy: string };
 }
 
 export interface Access {
@@ -28,11 +24,15 @@ export interface Access {
   /** The same, but undefined instead of an error, for routes that are open to everyone. */
   recognise(request: FastifyRequest): SandboxAccount | undefined;
   logIn(username: string, password: string): string;
+  /** Whether any namespace but the control plane's is heeded. */
+  heedsOtherNamespaces: boolean;
   /** Whether Applications of this namespace are heeded at all. */
   isEnabled(namespace: string): boolean;
   may(account: SandboxAccount, resource: string, action: string, object: string): boolean;
   enforce(account: SandboxAccount, resource: string, action: string, object: string): void;
-  /** The Application, if this account may know of it and do this to it; 403 and 404 tell no more than Argo CD does. */
+  /** What rights on an Application are given on. */
+  toObject(application: Application): string;
+  /** The Application, if this account may do this to it; 403 and 404 tell no more than Argo CD does. */
   getApplication(account: SandboxAccount, action: string, where: ApplicationQuery): Application;
 }
 
@@ -86,11 +86,9 @@ export function createAccess(options: AccessOptions): Access {
     return undefined;
   };
 
+  const rightsOf = new Map([...accounts, ANONYMOUS].map((account) => [account, listRights(account)]));
   const may: Access['may'] = (account, resource, action, object) =>
-    account.rights === 'admin' ||
-    account.rights.some(
-      (right) => isMatch(resource, right.resource) && isMatch(action, right.action) && isMatch(object, right.object),
-    );
+    isAllowed(rightsOf.get(account) ?? [], resource, action, object);
 
   const enforce: Access['enforce'] = (account, resource, action, object) => {
     if (may(account, resource, action, object)) return;
@@ -108,6 +106,7 @@ export function createAccess(options: AccessOptions): Access {
 
   return {
     recognise,
+    heedsOtherNamespaces: options.applicationNamespaces.length > 0,
     isEnabled,
     authenticate: (request) => {
       const account = recognise(request);
@@ -144,34 +143,27 @@ export function createAccess(options: AccessOptions): Access {
     },
     may,
     enforce,
-    getApplication: (account, action, { name, appNamespace, project }) => {
+    toObject: ({ metadata, spec }) => toObject(spec.project, metadata.name, metadata.namespace),
+    getApplication: (account, action, { name, appNamespace, project = '' }) => {
       const namespace = appNamespace === undefined || appNamespace === '' ? controllerNamespace : appNamespace;
-      const application = isEnabled(namespace) ? registry.find({ namespace, name }) : undefined;
-      if (project === undefined || project === '') {
-        // Missing, hidden and not enabled look the same to someone who names no project.
-        const object = application === undefined ? undefined : toObject(application.spec.project, name, namespace);
-        if (application === undefined || object === undefined || !may(account, 'applications', 'get', object)) {
-          throw new GatewayError(GRPC.permissionDenied, 'permission denied');
-        }
-        enforce(account, 'applications', action, object);
-        return application;
-      }
-      if (!may(account, 'applications', 'get', toObject(project, name, namespace))) {
-        throw new GatewayError(GRPC.permissionDenied, 'permission denied');
-      }
-      if (!isEnabled(namespace)) throw new GatewayError(GRPC.permissionDenied, 'permission denied');
-      if (application?.spec.project !== project) {
+      const mayIn = (ofProject: string) => may(account, 'applications', action, toObject(ofProject, name, namespace));
+      const refuse = (isHidden: boolean): never => {
+        if (isHidden) throw new GatewayError(GRPC.permissionDenied, 'permission denied');
         throw new GatewayError(GRPC.notFound, `applications.argoproj.io "${name}" not found`);
-      }
-      enforce(account, 'applications', action, toObject(project, name, namespace));
-      return application;
+      };
+      if (project !== '' && !mayIn(project)) return refuse(true);
+      if (!isEnabled(namespace)) return refuse(true);
+      const application = registry.find({ namespace, name });
+      // Missing and hidden look the same: as refused to someone who names no project, as missing to someone who names one.
+      if (application === undefined || !mayIn(application.spec.project)) return refuse(project === '');
+      return project === '' || application.spec.project === project ? application : refuse(false);
     },
   };
 }
 
-function isMatch(value: string, pattern: string): boolean {
-  const source = pattern.replace(/[.+?^${}()|[\]\\]/g, '\\$&').replaceAll('*', '.*');
-  return new RegExp(`^${source}$`).test(value);
+function listRights({ name, rights }: SandboxAccount): Right[] {
+  if (rights === 'admin') return toRights('admin');
+  return Array.isArray(rights) ? rights : toRights(name, rights.policy);
 }
 
 /** Takes the same time whatever the difference is. */

@@ -56,7 +56,8 @@ export function registerDefinitions(app: FastifyInstance, backend: Backend): voi
   app.patch('/api/v1/applications/:name', (request) => {
     const account = access.authenticate(request);
     const body = parseBody(request, patchSchema);
-    const application = access.getApplication(account, 'update', { ...body, name: param(request, 'name') });
+    const application = access.getApplication(account, 'get', { ...body, name: param(request, 'name') });
+    access.enforce(account, 'applications', 'update', access.toObject(application));
     // Nothing but spec, labels, annotations and finalizers is taken over from what comes out.
     const { spec, metadata } = applyPatch(application, body.patch, body.patchType ?? '');
     return changeSpec(backend, application, spec, metadata);
@@ -64,11 +65,12 @@ export function registerDefinitions(app: FastifyInstance, backend: Backend): voi
 
   app.delete('/api/v1/applications/:name', (request) => {
     const account = access.authenticate(request);
-    const application = access.getApplication(account, 'delete', {
+    const application = access.getApplication(account, 'get', {
       name: param(request, 'name'),
       appNamespace: queryText(request, 'appNamespace'),
       project: getProject(request),
     });
+    access.enforce(account, 'applications', 'delete', access.toObject(application));
     const isCascade = queryText(request, 'cascade') !== 'false';
     registry.update(toApplicationId(application), (current) => ({
       ...current,

@@ -17,17 +17,13 @@ export function registerLiveResource(app: FastifyInstance, backend: Backend): vo
 
   const load = (request: FastifyRequest, right: 'update' | 'delete') => {
     const account = access.authenticate(request);
-    const application = access.getApplication(account, 'get', {
+    const { group, kind, namespace, name } = queryRef(request);
+    // To change the Application is no right to change what it deploys.
+    const application = access.getApplication(account, `${right}/${group}/${kind}/${namespace}/${name}`, {
       name: param(request, 'name'),
       appNamespace: queryText(request, 'appNamespace'),
       project: getProject(request),
     });
-    const { group, kind, namespace, name } = queryRef(request);
-    const object = `${application.spec.project}/${application.metadata.name}`;
-    const isAllowed =
-      access.may(account, 'applications', right, object) ||
-      access.may(account, 'applications', `${right}/${group}/${kind}/${namespace}/${name}`, object);
-    if (!isAllowed) throw new GatewayError(GRPC.permissionDenied, 'permission denied');
     const live = cluster.findByUid(getNode(backend, application, queryRef(request)).uid);
     if (live === undefined) throw new GatewayError(GRPC.notFound, 'resource not found');
     return live;

@@ -31,7 +31,7 @@ function sendLogs(backend: Backend, request: FastifyRequest, reply: FastifyReply
     appNamespace: queryText(request, 'appNamespace'),
     project: getProject(request),
   });
-  access.enforce(account, 'logs', 'get', `${application.spec.project}/${application.metadata.name}`);
+  access.enforce(account, 'logs', 'get', access.toObject(application));
   const pods = findPods(backend, application, request, podName);
   if (pods.length > MAX_PODS) {
     throw new GatewayError(

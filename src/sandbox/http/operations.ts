@@ -26,7 +26,7 @@ export function registerOperations(app: FastifyInstance, backend: Backend): void
   app.post('/api/v1/applications/:name/sync', async (request) => {
     const account = access.authenticate(request);
     const body = parseBody(request, syncSchema);
-    const application = access.getApplication(account, 'sync', { ...body, name: param(request, 'name') });
+    const application = access.getApplication(account, 'get', { ...body, name: param(request, 'name') });
     return await startSync(backend, account, application, body);
   });
 
@@ -90,6 +90,7 @@ async function startSync(
   if (!toWindowVerdict(project, application, backend.timeline.now()).mayManualSync) {
     throw new GatewayError(GRPC.permissionDenied, 'cannot sync: blocked by sync window');
   }
+  backend.access.enforce(account, 'applications', 'sync', backend.access.toObject(application));
   const pinned = await resolveSources(backend, application, body);
   const strategy = body.strategy ?? { hook: {} };
   const syncOptions = body.syncOptions?.items ?? spec.syncPolicy?.syncOptions;

@@ -30,9 +30,8 @@ export function registerResourceActions(app: FastifyInstance, backend: Backend):
     parameters: Record<string, string>,
   ) => {
     const account = access.authenticate(request);
-    const application = access.getApplication(account, 'get', { ...where, name: param(request, 'name') });
     const right = `action/${ref.group}/${ref.kind}/${action}`;
-    access.enforce(account, 'applications', right, `${application.spec.project}/${application.metadata.name}`);
+    const application = access.getApplication(account, right, { ...where, name: param(request, 'name') });
     const node = getNode(backend, application, ref);
     const outcome = backend.runAction(application, node.uid, action, parameters);
     if (outcome.kind === 'unknown')

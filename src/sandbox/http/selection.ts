@@ -31,10 +31,6 @@ export function isWanted(
   const wantedName = queryText(request, 'name') ?? '';
   const wantedNamespace = queryText(request, 'appNamespace') ?? '';
   const repo = queryText(request, 'repo') ?? '';
-  const object =
-    namespace === backend.controllerNamespace
-      ? `${application.spec.project}/${name}`
-      : `${application.spec.project}/${namespace}/${name}`;
   // Asked for by name without a namespace, only the control plane's own namespace is meant.
   const wantsHere =
     wantedNamespace !== ''
@@ -47,7 +43,7 @@ export function isWanted(
     (projects.length === 0 || projects.includes(application.spec.project)) &&
     (repo === '' || listSources(application.spec).some((source) => isSameRepository(source.repoURL, repo))) &&
     isSelectorMatch(labels, queryText(request, 'selector') ?? '') &&
-    backend.access.may(account, 'applications', 'get', object)
+    backend.access.may(account, 'applications', 'get', backend.access.toObject(application))
   );
 }
 

@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import type { Backend } from './backend.ts';
 import { GatewayError, GRPC, param, parseBody } from './gateway.ts';
+import { ACTIONS, RESOURCES } from './policy.ts';
 
 // What a client asks about the server before it trusts it: version, settings, session, rights, connections.
 
@@ -35,7 +36,7 @@ export function registerServerInfo(app: FastifyInstance, backend: Backend): void
     return {
       ...open,
       appLabelKey: 'app.kubernetes.io/instance',
-      appsInAnyNamespaceEnabled: true,
+      appsInAnyNamespaceEnabled: access.heedsOtherNamespaces,
       impersonationEnabled: false,
       hydratorEnabled: false,
       syncWithReplaceAllowed: true,
@@ -61,8 +62,17 @@ export function registerServerInfo(app: FastifyInstance, backend: Backend): void
 
   app.get('/api/v1/account/can-i/:resource/:action/*', (request) => {
     const account = access.authenticate(request);
-    const isAllowed = access.may(account, param(request, 'resource'), param(request, 'action'), param(request, '*'));
-    return { value: isAllowed ? 'yes' : 'no' };
+    const [resource, action] = [param(request, 'resource'), param(request, 'action')];
+    for (const [known, given] of [
+      [ACTIONS, action],
+      [RESOURCES, resource],
+    ] as const)
+      if (!known.includes(given))
+        throw new GatewayError(GRPC.invalidArgument, `[${known.join(' ')}] does not contain ${given}`);
+    // Unless a setting says otherwise, a rollback is checked as a sync.
+    const right = action === 'rollback' ? 'sync' : action;
+    const object = toOwnObject(param(request, '*'), backend.controllerNamespace);
+    return { value: access.may(account, resource, right, object) ? 'yes' : 'no' };
   });
 
   app.get('/api/v1/projects', (request) => {
@@ -90,9 +100,10 @@ export function registerServerInfo(app: FastifyInstance, backend: Backend): void
   });
 
   app.get('/api/v1/repositories', (request) => {
-    access.authenticate(request);
+    const account = access.authenticate(request);
     const broken = backend.faults.get().gitError;
-    const items = backend.repositories.map(({ url }) => {
+    const visible = backend.repositories.filter(({ url }) => access.may(account, 'repositories', 'get', url));
+    const items = visible.map(({ url }) => {
       const isUp = broken === null && backend.git.isKnown(url);
       const message = isUp ? '' : (broken ?? 'repository not found');
       return {
@@ -105,7 +116,7 @@ export function registerServerInfo(app: FastifyInstance, backend: Backend): void
   });
 
   app.get('/api/v1/clusters', (request) => {
-    access.authenticate(request);
+    const account = access.authenticate(request);
     const connectionState = { status: 'Successful', message: '', attemptedAt: backend.timeline.stamp() };
     const cluster = {
       server: 'https://kubernetes.default.svc',
@@ -114,7 +125,7 @@ export function registerServerInfo(app: FastifyInstance, backend: Backend): void
       serverVersion: '1.34',
       info: { connectionState, serverVersion: '1.34' },
     };
-    return { metadata: {}, items: [cluster] };
+    return { metadata: {}, items: access.may(account, 'clusters', 'get', cluster.server) ? [cluster] : [] };
   });
 
   const toProject = (project: (typeof backend.projects)[number]) => ({
@@ -127,4 +138,10 @@ export function registerServerInfo(app: FastifyInstance, backend: Backend): void
     },
     status: {},
   });
+}
+
+/** Objects of the control plane's own namespace may be asked about with it or without. */
+function toOwnObject(object: string, controllerNamespace: string): string {
+  const parts = object.split('/');
+  return parts.length === 3 && parts[1] === controllerNamespace ? `${parts[0] ?? ''}/${parts[2] ?? ''}` : object;
 }
