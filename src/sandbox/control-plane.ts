@@ -69,6 +69,7 @@ export async function createControlPlane(options: PlaneOptions): Promise<Control
     logs,
     settings: { progressDeadlineSeconds, nodes: NODES },
     measurements: () => faults.get().measurements ?? undefined,
+    controllerLagMs: () => faults.get().controllerLagMs,
   });
   const repositories = listRepositories(options);
   const git = createGitReader({ repositories, fault: () => faults.get().gitError ?? undefined });
@@ -100,7 +101,12 @@ export async function createControlPlane(options: PlaneOptions): Promise<Control
     logger,
     findProject,
     // A person's operation is followed by a look at git, the controller's own by a comparison.
-    onFinished: (id, operation) => reconciler.request(id, operation.initiatedBy?.automated === true ? 2 : 3),
+    onFinished: (id, operation) => {
+      const level = operation.initiatedBy?.automated === true ? 2 : 3;
+      const lagMs = faults.get().compareLagMs;
+      if (lagMs > 0) timeline.after(lagMs, () => reconciler.request(id, level));
+      else reconciler.request(id, level);
+    },
   });
   followChildApplications(cluster, registry, timeline);
   const access = createAccess({

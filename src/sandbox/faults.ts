@@ -17,6 +17,10 @@ export const faultSettingsSchema = z.strictObject({
   listerLagMs: z.number().min(0),
   /** How much later than usual resource trees see a change, simulated milliseconds. */
   treeLagMs: z.number().min(0),
+  /** How much later than usual the comparison comes that follows an operation, simulated milliseconds. */
+  compareLagMs: z.number().min(0),
+  /** How much later than usual a workload's controller sees a new definition, which looks observed meanwhile, simulated milliseconds. */
+  controllerLagMs: z.number().min(0),
   /** Streams are opened and then say nothing, not even that they live. */
   muteStreams: z.boolean(),
   dropStreamEvents: count,
@@ -67,6 +71,8 @@ const NONE: FaultSettings = {
   gitErrorGraceSeconds: 180,
   listerLagMs: 0,
   treeLagMs: 0,
+  compareLagMs: 0,
+  controllerLagMs: 0,
   muteStreams: false,
   dropStreamEvents: 0,
   duplicateStreamEvents: false,

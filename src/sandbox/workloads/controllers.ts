@@ -1,6 +1,7 @@
 import { toObjectRef, toRefKey } from '../../manifest/object.ts';
 import type { ObjectRef } from '../../manifest/object.ts';
 import type { ClusterChange } from '../cluster/cluster.ts';
+import { recordAt, valueAt } from '../json.ts';
 import { syncAnalysisRun } from './analysis-run.ts';
 import { syncCronJob, syncJob } from './job.ts';
 import { syncDaemonSet } from './daemon-set.ts';
@@ -48,10 +49,13 @@ export interface Controllers {
 /** Runs every controller of the simulated cluster. `world.requeue` works from here on. */
 export function startControllers(partial: Omit<World, 'requeue' | 'headway'>): Controllers {
   const pending = new Map<string, { dueMs: number; cancel: () => void }>();
-  const requeue = (ref: ObjectRef, simulatedMs: number) => {
+  const blindUntil = new Map<string, number>();
+  const requeue = (ref: ObjectRef, afterMs: number) => {
     const sync = CONTROLLERS[ref.kind];
     if (sync === undefined) return;
     const key = toRefKey(ref);
+    const blindMs = world.timeline.toSimulated((blindUntil.get(key) ?? 0) - world.timeline.now());
+    const simulatedMs = Math.max(afterMs, blindMs);
     const dueMs = world.timeline.now() + simulatedMs;
     const waiting = pending.get(key);
     // The earliest request wins: looking at an object asks again for whatever is due later.
@@ -65,7 +69,20 @@ export function startControllers(partial: Omit<World, 'requeue' | 'headway'>): C
     pending.set(key, { dueMs, cancel });
   };
   const world: World = { ...partial, headway: new Map(), requeue };
-  const onChange = ({ object, type }: ClusterChange) => {
+  /** As a controller that is late leaves an object whose kind does not tell which definition was seen. */
+  const blind = ({ object, before }: ClusterChange) => {
+    const lagMs = world.controllerLagMs();
+    const observed = valueAt(before, 'status', 'observedGeneration');
+    if (lagMs <= 0 || observed === undefined || object.metadata.generation === before?.metadata.generation) return;
+    const ref = toObjectRef(object);
+    blindUntil.set(toRefKey(ref), world.timeline.now() + lagMs / world.timeline.toSimulated(1));
+    const generation = object.metadata.generation ?? 0;
+    const observedGeneration = typeof observed === 'string' ? String(generation) : generation;
+    world.cluster.setStatus(ref, { ...recordAt(object, 'status'), observedGeneration });
+  };
+  const onChange = (change: ClusterChange) => {
+    const { object, type } = change;
+    blind(change);
     if (type !== 'deleted') requeue(toObjectRef(object), NOTICE_MS);
     // A Rollout may borrow its template from a Deployment beside it, and waits for Services that are not there yet.
     if (object.kind === 'Deployment' || object.kind === 'Service') {

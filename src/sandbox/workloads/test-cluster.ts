@@ -26,6 +26,7 @@ export function createTestCluster(settings: { progressDeadlineSeconds?: number }
       nodes: ['node-1', 'node-2', 'node-3'],
     },
     measurements: () => undefined,
+    controllerLagMs: () => 0,
   });
   const seconds = (count: number) => clock.advance(count * 1000);
   const health = (ref: ObjectRef) => {

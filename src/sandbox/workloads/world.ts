@@ -13,6 +13,8 @@ export interface World {
   settings: SimulationSettings;
   /** What all measurements come to now, where that was set from outside. */
   measurements: () => string | undefined;
+  /** How much later than usual new definitions are seen now, simulated milliseconds. */
+  controllerLagMs: () => number;
   /** When a rollout last made headway, by uid. Times in the objects are too coarse to tell. */
   headway: Map<string, { key: string; atMs: number }>;
   /** Has the object looked at again after this much simulated time. */

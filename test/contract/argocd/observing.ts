@@ -47,7 +47,7 @@ export function toBudgets(backend: Backend, more: Partial<ObservationBudgets> = 
 export async function startObserver(
   backend: Backend,
   folder: string,
-  { argo = backend.client(), hints }: { argo?: ArgoClient; hints?: HintSource } = {},
+  { argo = backend.client(), hints, tell }: { argo?: ArgoClient; hints?: HintSource; tell?(text: string): void } = {},
 ): Promise<Observer> {
   const clock = createSystemClock();
   const application = backend.ref(folder);
@@ -76,7 +76,11 @@ export async function startObserver(
           ticketId: 'tkt_contract',
           ...more,
         },
-        (progress) => void (progress.type === 'note' && told.push(progress.text)),
+        ({ type, ...progress }) => {
+          if (type !== 'note' || !('text' in progress)) return;
+          told.push(progress.text);
+          tell?.(progress.text);
+        },
         AbortSignal.timeout(backend.patienceMs * 2),
       ),
   };
