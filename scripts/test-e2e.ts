@@ -5,6 +5,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { findObstacles } from '../test/contract/argocd/readiness.ts';
 import { loadServerSettings, VARIABLES } from '../test/contract/argocd/settings.ts';
 
 const SECRET = /TOKEN|PASSWORD|KEY/;
@@ -46,16 +47,29 @@ async function runSuite(args: readonly string[]): Promise<number> {
   return code;
 }
 
-const settings = loadServerSettings(process.env);
-say('Contract suite against a real Argo CD:');
-listVariables();
-if ('missing' in settings) {
-  say(`\nSKIPPED: the contract suite against a real Argo CD. Set ${settings.missing.join(', ')}.`);
-} else {
+/** Gives the exit code. */
+async function run(args: readonly string[]): Promise<number> {
+  say('Contract suite against a real Argo CD:');
+  listVariables();
+  const settings = loadServerSettings(process.env);
+  if ('missing' in settings) {
+    say(`\nSKIPPED: the contract suite against a real Argo CD. Set ${settings.missing.join(', ')}.`);
+    return 0;
+  }
+  const obstacles = await findObstacles(settings);
+  for (const { what, fix } of obstacles) say(`\nFAILED: ${what}\n${fix}`);
+  if (obstacles.length > 0) return 1;
   if (settings.image === undefined)
     say(
       '\nSKIPPED: the checks of running containers. Set TIPHYS_E2E_IMAGE to an image with sh that the cluster can pull.',
     );
   say(`\nRunning against ${settings.url}, in project ${settings.project}.\n`);
-  process.exitCode = await runSuite(process.argv.slice(2));
+  return await runSuite(args);
+}
+
+try {
+  process.exitCode = await run(process.argv.slice(2));
+} catch (error) {
+  say(`\nFAILED: ${error instanceof Error ? error.message : String(error)}`);
+  process.exitCode = 1;
 }

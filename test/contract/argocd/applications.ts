@@ -29,8 +29,8 @@ export interface Applications {
   get(name: string, query?: string): Promise<Json>;
   /** Asks again until the answer is as wanted; fails with the last one when it never is. */
   until(name: string, what: string, isWanted: (application: Json) => boolean): Promise<Json>;
-  /** Changes a live ConfigMap past git, as a person does in Argo CD's screens. */
-  changeLive(name: string, configMap: string, patch: object): Promise<void>;
+  /** Changes a live ConfigMap past git, as a person does in Argo CD's screens; false where the account may not. */
+  changeLive(name: string, configMap: string, patch: object): Promise<boolean>;
   /** Deletes it with everything it deployed and waits until it is gone. */
   deleteApplication(name: string): Promise<void>;
 }
@@ -145,7 +145,9 @@ export function createApplications(
       // The body is a text that holds the patch.
       const body = JSON.stringify(JSON.stringify(patch));
       const answer = await caller.call('POST', `${toPath(name)}/resource?${query.toString()}`, { body });
+      if (answer.status === 403) return false;
       if (answer.status !== 200) throw new Error(`change ${configMap}: ${answer.status} ${answer.text}`);
+      return true;
     },
     deleteApplication: async (name) => {
       await remove(name);

@@ -29,8 +29,15 @@ export interface Backend extends Caller, Applications, Pick<Workspace, 'push' | 
   carries(revision: unknown, commit: string): Promise<boolean>;
   /** Looks again until something is found; fails when it never is. */
   find<T>(what: string, look: () => Promise<T | undefined>): Promise<T>;
-  /** Whether the account may, asked of the server. */
-  may(action: string): Promise<boolean>;
+  /** Whether the account may do this to Applications, or to another resource that belongs to a project, asked of the server. */
+  may(action: string, resource?: string): Promise<boolean>;
+  /**
+   * Whether it may run an action of a kind, asked by trying it on an object that cannot exist: the server answers no question
+   * about actions, not even an administrator's.
+   */
+  mayAct(folder: string, kind: { group: string; kind: string; version: string }, action: string): Promise<boolean>;
+  /** Whether the server heeds Applications outside its own namespace; which, it does not say. */
+  heedsOtherNamespaces(): Promise<boolean>;
   patienceMs: number;
   close(): Promise<void>;
 }
@@ -170,11 +177,26 @@ async function createBackend(
       if (typeof revision !== 'string' || !/^[0-9a-f]{40}$/.test(revision)) return false;
       return revision === commit || (await workspace.isAncestor(commit, revision));
     },
-    may: async (action) => {
+    may: async (action, resource = 'applications') => {
       const object = `${settings.project}/${applications.nameOf('x')}`;
-      const path = `/api/v1/account/can-i/applications/${action}/${object}`;
+      const path = `/api/v1/account/can-i/${resource}/${action}/${object}`;
       return (await caller.call('GET', path)).json?.value === 'yes';
     },
+    mayAct: async (folder, kind, action) => {
+      const name = applications.nameOf(folder);
+      const { project } = settings;
+      const body = {
+        name,
+        project,
+        ...kind,
+        action,
+        namespace: applications.namespace,
+        resourceName: 'No_such_object',
+      };
+      return (await caller.call('POST', `/api/v1/applications/${name}/resource/actions/v2`, { body })).status !== 403;
+    },
+    heedsOtherNamespaces: async () =>
+      (await caller.call('GET', '/api/v1/settings')).json?.appsInAnyNamespaceEnabled === true,
   };
 }
 

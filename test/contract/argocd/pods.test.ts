@@ -79,11 +79,7 @@ describeBackends(
     });
 
     it('have logs, the last entry marked, and those of their last run', async (test) => {
-      const mayRead = await backend().call(
-        'GET',
-        `/api/v1/account/can-i/logs/get/${backend().settings.project}/${backend().nameOf('pods')}`,
-      );
-      test.skip(mayRead.json.value !== 'yes', 'the account may not read logs');
+      test.skip(!(await backend().may('get', 'logs')), 'the account may not read logs (logs, get)');
       const crashing = await findCrashing();
       const query = `podName=${crashing.name}&namespace=${crashing.namespace}&container=main&previous=true&tailLines=5`;
       const logs = await backend().call('GET', url(`logs?${query}`));

@@ -14,7 +14,7 @@ export const VARIABLES = {
   TIPHYS_E2E_GIT_TOKEN: 'token or password for https',
   TIPHYS_E2E_GIT_SSH_KEY_FILE: 'private key for ssh',
   TIPHYS_E2E_GIT_CA_FILE: 'certificate authority of the git host, PEM',
-  TIPHYS_E2E_ARGOCD_CA_FILE: 'certificate authority of the Argo CD server, PEM; there is no way to skip the check',
+  TIPHYS_E2E_ARGOCD_CA_FILE: 'authority of the Argo CD server or its own certificate, PEM; the check cannot be skipped',
   TIPHYS_E2E_ARGOCD_PROJECT: 'project to make Applications in; default when left out',
   TIPHYS_E2E_DESTINATION_SERVER: 'cluster to deploy to; the one Argo CD runs in when left out',
   TIPHYS_E2E_NAMESPACE: 'namespace that exists and is used instead of one made for the run',
@@ -66,7 +66,7 @@ export interface ServerSettings {
 
 export const IN_CLUSTER = 'https://kubernetes.default.svc';
 
-/** The settings, or the needed variables that are not set. */
+/** The settings, or the needed variables that are not set. Throws where a file that is named cannot be read. */
 export function loadServerSettings(environment: NodeJS.ProcessEnv): ServerSettings | { missing: string[] } {
   const env = schema.parse(environment);
   const {
@@ -86,7 +86,7 @@ export function loadServerSettings(environment: NodeJS.ProcessEnv): ServerSettin
   return {
     url: (server.includes('://') ? server : `https://${server}`).replace(/\/+$/, ''),
     token,
-    ca: caFile === undefined ? undefined : readFileSync(caFile, 'utf8'),
+    ca: caFile === undefined ? undefined : readCa(caFile),
     project: env.TIPHYS_E2E_ARGOCD_PROJECT ?? 'default',
     destination: env.TIPHYS_E2E_DESTINATION_SERVER ?? IN_CLUSTER,
     namespace: env.TIPHYS_E2E_NAMESPACE,
@@ -101,4 +101,12 @@ export function loadServerSettings(environment: NodeJS.ProcessEnv): ServerSettin
       caFile: env.TIPHYS_E2E_GIT_CA_FILE,
     },
   };
+}
+
+function readCa(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new Error(`TIPHYS_E2E_ARGOCD_CA_FILE cannot be read: ${file}`, { cause: error });
+  }
 }

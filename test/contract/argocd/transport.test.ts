@@ -18,13 +18,18 @@ describeBackends('transport', (backend) => {
     });
   });
 
-  it.each([
+  it.for([
     ['a charset after it', 'POST', 'application/json; charset=utf-8'],
     ['a form', 'POST', 'application/x-www-form-urlencoded'],
     ['plain text', 'POST', 'text/plain'],
     ['a POST without one', 'POST', undefined],
     ['a DELETE without one', 'DELETE', undefined],
-  ])('refuses writes whose content type is not exactly application/json: %s', async (_what, method, contentType) => {
+  ] as const)('refuses writes whose content type is not exactly application/json: %s', async (given, test) => {
+    const [, method, contentType] = given;
+    const plain = await backend().call('POST', `${toPath('nothing')}/sync`, {
+      headers: { 'content-type': 'text/plain' },
+    });
+    test.skip(plain.status !== 415, 'the server is set to take other content types (--api-content-types)');
     const path = method === 'POST' ? `${toPath('nothing')}/sync` : `${toPath('nothing')}/operation`;
     const answer = await backend().call(method, path, {
       headers: { 'content-type': contentType },
@@ -59,7 +64,9 @@ describeBackends('transport', (backend) => {
     for (const query of ['', `&project=${project()}`]) {
       const path = `${toPath('tiphys-nothing-here')}?appNamespace=tiphys-not-enabled${query}`;
       const elsewhere = await backend().call('GET', path);
-      expect([elsewhere.status, elsewhere.json.code]).toEqual([403, 7]);
+      // Where all namespaces are enabled this one is too.
+      const isEnabled = elsewhere.status === 404 && query !== '' && (await backend().heedsOtherNamespaces());
+      expect([elsewhere.status, elsewhere.json.code]).toEqual(isEnabled ? [404, 5] : [403, 7]);
     }
   });
 

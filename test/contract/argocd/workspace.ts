@@ -139,7 +139,7 @@ export async function openWorkspace(dir: string, root: string, access: GitAccess
 const IDENTITY = ['-c', 'user.name=Contract', '-c', 'user.email=contract@example.com', '-c', 'commit.gpgsign=false'];
 
 /** Credentials go by the environment, where no list of processes shows them. */
-function toEnvironment({ username, token, sshKeyFile, caFile }: GitAccess): NodeJS.ProcessEnv {
+export function toEnvironment({ username, token, sshKeyFile, caFile }: GitAccess): NodeJS.ProcessEnv {
   const basic = Buffer.from(`${username ?? 'git'}:${token ?? ''}`).toString('base64');
   return {
     PATH: process.env['PATH'],
