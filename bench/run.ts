@@ -6,6 +6,7 @@ interface Bench {
 const BENCHES: Record<string, () => Promise<Bench>> = {
   memory: async () => await import('./memory/run.ts'),
   'ticket-push': async () => await import('./ticket-push/run.ts'),
+  watch: async () => await import('./watch/run.ts'),
 };
 
 const [name, ...args] = process.argv.slice(2);

@@ -27,7 +27,7 @@ export interface ArgoStreams {
 const IDLE_TIMEOUT_MS = 45_000;
 
 // Only what a hint needs. The resource version is among it, without which the server would drop changes as repeats.
-const FIELDS = [
+export const STREAM_FIELDS = [
   'result.type',
   'result.application.metadata.name',
   'result.application.metadata.namespace',
@@ -49,7 +49,7 @@ async function* streamHints(connection: Connection, options: StreamOptions): Asy
       projects: options.project,
       selector: options.selector,
       appNamespace: options.namespace,
-      fields: FIELDS,
+      fields: STREAM_FIELDS,
     },
     // Exactly this text selects the framing that has keep-alives; with anything added the server answers in JSON lines.
     accept: 'text/event-stream',
