@@ -44,7 +44,25 @@ describeOnDatabases('a look at a pull request', (database) => {
     const ticket = await world.ticket();
     expect(ticket).toMatchObject({ status: 'cancelled', ending: { code: 'closed_unmerged', commits: [] } });
     expect(ticket.ending?.sentence).toBe('Pull request 7 was closed by ben without being merged.');
-    expect(await world.row()).toMatchObject({ state: 'closed', isWatched: false });
+    const row = await world.row();
+    expect(row).toMatchObject({ state: 'closed', isWatched: false });
+    expect(world.host.dropped).toEqual([{ branch: row.branch, head: HEAD }]);
+  });
+
+  it('leaves the branch of a closed one that somebody else has pushed to', async () => {
+    const world = await createWorld();
+    Object.assign(world.host.seen, { state: 'closed', endedBy: 'ben', endedAtMs: AT });
+    world.host.seen.head.sha = STRANGE;
+    expect(await world.look()).toBe('news');
+    expect(world.host.dropped).toEqual([]);
+  });
+
+  it('ends the ticket all the same where the branch cannot be deleted', async () => {
+    const world = await createWorld();
+    Object.assign(world.host.seen, { state: 'closed', endedBy: 'ben', endedAtMs: AT });
+    Object.assign(world.deps.repo, { removeBranch: async () => await Promise.reject(new Error('no route to host')) });
+    expect(await world.look()).toBe('news');
+    expect(await world.ticket()).toMatchObject({ status: 'cancelled' });
   });
 
   it('hands a closed revert to the resolver: the change is still out', async () => {
@@ -172,6 +190,7 @@ describeOnDatabases('a look at a pull request', (database) => {
       expect(world.host.said[0]).toContain('The ticket of this pull request has ended');
       expect(await world.told()).toMatchObject([{ state: 'closed' }]);
       expect((await world.row()).isWatched).toBe(false);
+      expect(world.host.dropped).toHaveLength(1);
     });
 
     it('leaves one open that somebody has made theirs', async () => {
@@ -179,7 +198,7 @@ describeOnDatabases('a look at a pull request', (database) => {
       world.host.seen.head.sha = STRANGE;
       await world.tickets.cancel(world.ticketId, '', 'person:ann');
       await world.look();
-      expect(world.host).toMatchObject({ closed: 0 });
+      expect(world.host).toMatchObject({ closed: 0, dropped: [] });
       expect(world.host.said[0]).toContain('stays open');
       expect((await world.row()).isWatched).toBe(false);
     });

@@ -17,6 +17,7 @@ import { findTicket, lockTicket } from '../ticket/ticket-store.ts';
 import type { Ticket } from '../ticket/ticket.ts';
 import type { PullLookDeps } from './pull-deps.ts';
 import { isOwn, sayOnce, toReviewEvent } from './pull-words.ts';
+import { dropBranch } from './pull-branch.ts';
 import { windUp } from './pull-wind-up.ts';
 
 /** What a look came to: whether something happened, and whether the next one should come soon. */
@@ -85,6 +86,7 @@ async function observe(deps: PullLookDeps, pull: TrackedPull, ticket: Ticket, si
   const seen = await forge.get(pull.number, signal);
   const remarks = await forge.listRemarks(pull.number, since, signal);
   const end = await readEnd(deps.repo, pull, seen, signal);
+  if (end?.state === 'closed' && isUnedited(pull, seen)) await dropBranch(deps, pull, signal);
   const isOpen = end === undefined;
   const isStrange = isOpen && seen.head.sha !== '' && seen.head.sha !== pull.head;
   const strangeHead = isStrange && pull.editedSha === null ? seen.head.sha : undefined;

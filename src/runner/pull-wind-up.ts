@@ -3,6 +3,7 @@ import { toPullEvent } from '../agent/propose.ts';
 import { inTransaction } from '../database/transaction.ts';
 import type { TicketEventBody } from '../ticket/event.ts';
 import { updatePull, type TrackedPull } from '../ticket/pull-request-store.ts';
+import { dropBranch } from './pull-branch.ts';
 import type { PullLookDeps } from './pull-deps.ts';
 import { sayOnce } from './pull-words.ts';
 
@@ -18,6 +19,7 @@ export async function windUp(deps: PullLookDeps, pull: TrackedPull, signal: Abor
   const end = await readEnd(deps.repo, pull, seen, signal);
   if (end !== undefined) {
     const isMerged = end.state === 'merged';
+    if (!isMerged && seen.head.sha === pull.head) await dropBranch(deps, pull, signal);
     const detail = isMerged ? 'merged after the ticket had ended: nobody watches what it deploys' : undefined;
     const by = end.endedBy === null ? {} : { by: end.endedBy };
     const told = { ...by, ...(detail === undefined ? {} : { detail }) };
@@ -39,6 +41,7 @@ export async function windUp(deps: PullLookDeps, pull: TrackedPull, signal: Abor
   }
   await sayOnce(forge, pull.number, 'over', said, `${OVER} It is closed.`, signal);
   await forge.close(pull.number, signal);
+  await dropBranch(deps, pull, signal);
   await tell(deps, pull, [toPullEvent(pull, 'closed', { detail: 'closed by Tiphys, since the ticket has ended' })], {
     state: 'closed',
   });

@@ -52,6 +52,8 @@ export async function createPullTestWorld(db: Database, purpose: 'change' | 'rev
     /** What Tiphys said there. */
     said: [] as string[],
     closed: 0,
+    /** Branches taken away, each with the head it was said to be at. */
+    dropped: [] as { branch: string; head: string }[],
     asked: 0,
     failure: undefined as AppError | undefined,
     base: BASE,
@@ -84,6 +86,10 @@ export async function createPullTestWorld(db: Database, purpose: 'change' | 'rev
   const repo = {
     fetch: async () => host.base,
     findByTrailer: async () => host.onBase.map((sha) => ({ sha })),
+    removeBranch: async (change: { branch: string; head: string }) => {
+      host.dropped.push(change);
+      return { kind: 'removed' as const };
+    },
   };
   const moved: Ticket[] = [];
   const deps: PullLookDeps = {
