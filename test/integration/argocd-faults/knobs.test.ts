@@ -21,7 +21,9 @@ const atRest = createFaults().get();
 
 /** What a test sets a knob to, as it is written there; a bare name where it comes from a variable of that name. */
 function listTurns(knob: string): string[] {
-  const calls = [...tests.matchAll(/setFaults\(\{([^;]*)\}\)/g)].map(([, inside = '']) => inside);
+  const calls = [...tests.matchAll(/(?:setFaults\(|'\/sandbox\/faults', \{ body: )\{([^;]*)\}\s*\)/g)].map(
+    ([, inside = '']) => inside,
+  );
   const turn = new RegExp(`(?:^|[\\s{,])${knob}(?:\\s*:\\s*([^,}\\n]+))?(?=[\\s,}]|$)`);
   return calls.flatMap((inside) => {
     const found = turn.exec(inside);
