@@ -10,6 +10,7 @@ const ladder = [
   'rollout',
   'validation',
   'policy',
+  'kubernetes',
   'argocd',
   'memory',
   'model',
