@@ -312,7 +312,8 @@ function toOutbox({ events }: Config, delivery: EventDelivery, clock: Clock): Ou
 
 function pickPlanner(
   { llm }: Config,
-  parts: Pick<GraphDeps, 'repo' | 'memory' | 'redactor' | 'clock' | 'logger'> & Pick<ArgoInstance, 'argo' | 'cluster'>,
+  parts: Pick<GraphDeps, 'repo' | 'memory' | 'redactor' | 'clock' | 'logger'> &
+    Pick<ArgoInstance, 'argo' | 'cluster' | 'kubernetes'>,
 ): Planner {
   if (llm.provider === 'offline') return createOfflinePlanner();
   const { redactor, clock, logger } = parts;
@@ -370,7 +371,8 @@ async function startEmbeddedIfUnset(
 
 /** The stand-in as the one instance there is. */
 function toEmbedded({ argocd: { name } }: Config, { url, token }: Embedded): ArgoInstanceSettings {
-  const rest = { isDefault: true, cluster: 'sandbox', tokenFile: null, session: null, caFile: null };
+  const none = { tokenFile: null, session: null, caFile: null, kubeconfig: null, kubeContext: null };
+  const rest = { isDefault: true, cluster: 'sandbox', ...none };
   return { name, server: url, token, ...rest };
 }
 

@@ -1,5 +1,6 @@
 import type { ArgoClient } from '../argocd/http.ts';
 import type { ArgoInstances } from '../argocd/instances.ts';
+import type { ClusterDoor } from '../kubernetes/configured.ts';
 import type { RolloutProbe } from '../rollout/probe.ts';
 import type { Synth } from '../cdk8s/synth.ts';
 import type { Database } from '../database/open.ts';
@@ -26,6 +27,8 @@ export interface AgentDeps extends Omit<GraphDeps, 'settings'> {
   argo: ArgoClient;
   watch: Pick<Watch, 'hints'>;
   rollouts: RolloutProbe;
+  /** The way to read its cluster; null where no kubeconfig is given. */
+  kubernetes: ClusterDoor | null;
   planner: Planner;
   settings: AgentSettings;
 }

@@ -55,6 +55,7 @@ describe('the tools of a model', () => {
       'list_services',
       'propose_plan',
       'read_application',
+      'read_cluster',
       'read_events',
       'read_file',
       'read_logs',
@@ -63,7 +64,7 @@ describe('the tools of a model', () => {
       'search_files',
     ]);
     expect(
-      toChatTools()
+      toChatTools({ hasCluster: true })
         .map(({ name }) => name)
         .toSorted(),
     ).toEqual(Object.keys(TOOL_ARGUMENTS).toSorted());

@@ -2,7 +2,9 @@ import { diagnose } from '../argocd/diagnose.ts';
 import { toErrorMessage } from '../lib/errors.ts';
 import type { PlannedStep } from '../model/planning.ts';
 import type { StoredPlan } from '../ticket/plan.ts';
+import type { TicketEventBody } from '../ticket/event.ts';
 import type { AgentDeps, RunContext } from './deps.ts';
+import { readCluster } from './read-cluster.ts';
 import type { AgentUpdate } from './state.ts';
 
 /** Answers the questions of a ticket that asks why, from what Argo CD shows. Changes nothing. */
@@ -41,6 +43,7 @@ async function answer(
     return `Argo CD shows no Application for ${step.service}. It shows: ${names || 'none'}.`;
   }
   const parts: string[] = [];
+  const around: TicketEventBody[] = [];
   for (const application of found) {
     const { name, namespace } = application.metadata;
     const ref = { name, ...(namespace === undefined ? {} : { namespace }), project: application.spec.project };
@@ -63,6 +66,10 @@ async function answer(
     } catch (error) {
       parts.push(`${status}; reading why failed: ${toErrorMessage(error)}`);
     }
+    const read = await readCluster(deps, ref, context.signal);
+    if (read === undefined) continue;
+    around.push(read);
+    parts.push(`In the cluster around it:\n${read.data.output}`);
   }
   const text = parts.join('\n');
   await context.emit('executor', [
@@ -76,6 +83,7 @@ async function answer(
         ok: true,
       },
     },
+    ...around,
   ]);
   return text;
 }

@@ -1,11 +1,13 @@
 import { toApplicationRef, type ApplicationRef } from '../argocd/application.ts';
 import type { ArgoClient } from '../argocd/http.ts';
+import type { ClusterDoor } from '../kubernetes/configured.ts';
 import { AppError } from '../lib/errors.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Scope } from '../memory/facts.ts';
 import type { MemoryKeeper } from '../memory/memory-store.ts';
 import type { PlannerTools } from '../model/openai/tools.ts';
 import type { InfraRepo } from '../repo/infra-repo.ts';
+import { askCluster } from './cluster-tool.ts';
 
 interface ToolDeps {
   repo: InfraRepo;
@@ -14,6 +16,8 @@ interface ToolDeps {
   clock: Clock;
   /** The name under which the cluster of the ticket's Argo CD is remembered. */
   cluster: string;
+  /** The way to that cluster; null where no kubeconfig is given. */
+  kubernetes: ClusterDoor | null;
 }
 
 const PART_CHARS = 12_000;
@@ -21,10 +25,16 @@ const MAX_FILES = 400;
 const MAX_HITS = 60;
 const LOG_LINES = 60;
 
-/** What a model may look at: the repository at one commit, Argo CD, memory. Reads only. */
+/** What a model may look at: the repository at one commit, Argo CD, memory, and the cluster where it may be read. Reads only. */
 export function createPlannerTools(deps: ToolDeps): PlannerTools {
-  const { repo, argo } = deps;
+  const { repo, argo, kubernetes } = deps;
   return {
+    ...(kubernetes === null
+      ? {}
+      : {
+          readCluster: async ({ application, ...question }, { signal }) =>
+            await askCluster(kubernetes, argo, await findRef(argo, application, signal), question, signal),
+        }),
     listFiles: async ({ under }, { commit }) => {
       const files = await repo.listFiles(commit, under);
       const rest = files.length - MAX_FILES;

@@ -4,6 +4,7 @@ import { toErrorMessage } from '../lib/errors.ts';
 import type { ObjectRef } from '../manifest/object.ts';
 import type { TicketEventBody } from '../ticket/event.ts';
 import type { AgentDeps } from './deps.ts';
+import { readCluster } from './read-cluster.ts';
 import type { Failure } from './state.ts';
 
 /** A failure as the verdict alone tells it. */
@@ -13,9 +14,19 @@ export function toVerdictFailure(failureClass: string, sentence: string): Failur
 
 /**
  * Why it failed, from events, pod states and logs as Argo CD shows them; the verdict alone where they cannot be read. The
- * event tells what was read, or why nothing was. Reads only.
+ * events tell what was read, or why nothing was; also of the cluster around it, where that may be read. Reads only.
  */
 export async function readFailure(
+  deps: Pick<AgentDeps, 'argo' | 'kubernetes' | 'clock' | 'redactor'>,
+  input: { application: ApplicationRef; name: string; changed: readonly ObjectRef[]; verdict: Failure },
+  signal: AbortSignal,
+): Promise<{ failure: Failure; events: TicketEventBody[] }> {
+  const { failure, event } = await readArgo(deps, input, signal);
+  const around = await readCluster(deps, input.application, signal);
+  return { failure, events: around === undefined ? [event] : [event, around] };
+}
+
+async function readArgo(
   deps: Pick<AgentDeps, 'argo' | 'clock' | 'redactor'>,
   input: { application: ApplicationRef; name: string; changed: readonly ObjectRef[]; verdict: Failure },
   signal: AbortSignal,

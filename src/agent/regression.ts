@@ -40,7 +40,7 @@ export async function concludeRegression(
     if (!(await endSoak(trx, soak, { state: 'regressed', at, sentence, ...followUp })))
       throw new AppError('lease_lost', `${soak.application} is watched elsewhere`);
     await deps.journal.append(trx, soak.ticketId, 'agent:observer', [
-      read.event,
+      ...read.events,
       {
         type: 'regressed',
         data: {

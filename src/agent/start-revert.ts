@@ -75,7 +75,7 @@ async function startRevert(
   return next;
 }
 
-/** Why it failed, as far as Argo CD shows it; told as an event. */
+/** Why it failed, as far as Argo CD shows it; told as events. */
 async function toObservedFailure(
   deps: AgentDeps,
   state: AgentStateValue,
@@ -97,6 +97,6 @@ async function toObservedFailure(
     },
     context.signal,
   );
-  await context.emit('resolver', [read.event]);
+  await context.emit('resolver', read.events);
   return read.failure;
 }

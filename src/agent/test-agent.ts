@@ -37,7 +37,9 @@ export function toDeps(given: Partial<AgentDeps>): AgentDeps {
 export function toInstances(names: readonly string[], planner: Planner): Pick<AgentDeps, 'instances' | 'planners'> {
   const all = names.map((name, index) => ({ name, isDefault: index === 0, cluster: `cluster of ${name}` }));
   const rollouts = { isAvailable: async () => true };
-  const instances = all.map((one) => toPart({ ...one, argo: {}, watch: {}, rollouts }) as ArgoInstance);
+  const instances = all.map(
+    (one) => toPart({ ...one, argo: {}, watch: {}, rollouts, kubernetes: null }) as ArgoInstance,
+  );
   const [first] = instances;
   if (first === undefined) throw new Error('no instance is named');
   return {

@@ -20,7 +20,7 @@ afterAll(async () => await database.drop());
 const toPlanner = (): Planner => ({ plan: async () => await Promise.reject(new Error('nobody plans here')) });
 
 function configure(...names: readonly string[]): GraphDeps {
-  const rest = { token: null, tokenFile: null, session: null, caFile: null };
+  const rest = { token: null, tokenFile: null, session: null, caFile: null, kubeconfig: null, kubeContext: null };
   const instances = createArgoInstances(
     names.map((name, index) => {
       return { name, server: `http://${name}.invalid`, cluster: `cluster-${name}`, isDefault: index === 0, ...rest };

@@ -11,8 +11,20 @@ export async function toTicketDeps(deps: GraphDeps, ticketId: string): Promise<A
 }
 
 /** The same for one instance. */
-export function toInstanceDeps(deps: GraphDeps, { name, cluster, argo, watch, rollouts }: ArgoInstance): AgentDeps {
+export function toInstanceDeps(
+  deps: GraphDeps,
+  { name, cluster, argo, watch, rollouts, kubernetes }: ArgoInstance,
+): AgentDeps {
   const planner = deps.planners.get(name);
   if (planner === undefined) throw new AppError('internal', `no planner was made for instance ${name}`);
-  return { ...deps, instance: name, argo, watch, rollouts, planner, settings: { ...deps.settings, cluster } };
+  return {
+    ...deps,
+    instance: name,
+    argo,
+    watch,
+    rollouts,
+    kubernetes,
+    planner,
+    settings: { ...deps.settings, cluster },
+  };
 }

@@ -23,7 +23,15 @@ async function serve(answer: (request: Received) => Answer | 'never') {
 
 function open(settings: (Pick<ArgoInstanceSettings, 'name' | 'server'> & Partial<ArgoInstanceSettings>)[]) {
   const redactor = createRedactor();
-  const rest = { isDefault: false, token: null, tokenFile: null, session: null, caFile: null };
+  const rest = {
+    isDefault: false,
+    token: null,
+    tokenFile: null,
+    session: null,
+    caFile: null,
+    kubeconfig: null,
+    kubeContext: null,
+  };
   const instances = createArgoInstances(
     settings.map((one, index) => ({ ...rest, cluster: one.name, isDefault: index === 0, ...one })),
     {

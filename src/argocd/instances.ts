@@ -1,4 +1,5 @@
 import type { ArgoInstanceSettings } from '../config/instances.ts';
+import { createClusterDoor, type ClusterDoor } from '../kubernetes/configured.ts';
 import type { Clock } from '../lib/clock.ts';
 import { AppError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
@@ -18,6 +19,8 @@ export interface ArgoInstance {
   readonly argo: ArgoClient;
   readonly watch: Watch;
   readonly rollouts: RolloutProbe;
+  /** The way to read its cluster by itself; null where no kubeconfig is given. */
+  readonly kubernetes: ClusterDoor | null;
 }
 
 /** Every Argo CD there is; at least one. */
@@ -49,7 +52,8 @@ export function createArgoInstances(
     const argo = createConfiguredArgo(one, basics);
     const probe = createRolloutProbe(rollouts, async () => await listRunning(argo), clock);
     const watch = openWatch({ argo, clock, logger, random: Math.random });
-    return { name: one.name, isDefault: one.isDefault, cluster: one.cluster, argo, watch, rollouts: probe };
+    const kubernetes = createClusterDoor(one, basics);
+    return { name: one.name, isDefault: one.isDefault, cluster: one.cluster, argo, watch, rollouts: probe, kubernetes };
   });
   const first = all.find((one) => one.isDefault);
   if (first === undefined) throw new AppError('config_invalid', 'no Argo CD instance is the default');

@@ -125,7 +125,16 @@ describe('what is told', () => {
     const server = await serve(() => toDenial(401, 16, 'invalid session'));
     const clock = createManualClock();
     const redactor = createRedactor();
-    const rest = { token: 'x', tokenFile: null, session: null, caFile: null, isDefault: true, cluster: 'c' };
+    const rest = {
+      token: 'x',
+      tokenFile: null,
+      session: null,
+      caFile: null,
+      kubeconfig: null,
+      kubeContext: null,
+      isDefault: true,
+      cluster: 'c',
+    };
     const basics = { clock, logger: silentLogger, redactor };
     const instances = createArgoInstances([{ name: 'one', server: server.url, ...rest }], {
       ...{ requestTimeoutMs: 10_000, rollouts: 'absent' },

@@ -29,7 +29,7 @@ interface DeskOptions {
 
 /** The preflight of these instances, without anything being kept between two looks. */
 export function createTestDesk(repository: string, given: readonly Given[], more: DeskOptions = {}): PreflightDesk {
-  const rest = { token: null, tokenFile: null, session: null, caFile: null };
+  const rest = { token: null, tokenFile: null, session: null, caFile: null, kubeconfig: null, kubeContext: null };
   const redactor = createRedactor(Object.values(TOKENS));
   const clock = createSystemClock();
   const instances = createArgoInstances(

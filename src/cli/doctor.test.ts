@@ -5,6 +5,13 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { makeTempDir } from '../../test/support/open-repo.ts';
 import { startForgeHost } from '../../test/support/forge-host/server.ts';
+import {
+  CLUSTER_TOKEN,
+  startKubernetesApi,
+  toKubeconfig,
+  toList,
+  toStatus,
+} from '../../test/support/kubernetes-api.ts';
 import { startProduct, type Product } from '../../test/support/product.ts';
 import { runTiphys } from '../../test/support/tiphys-process.ts';
 import { seedBareRepository } from '../sandbox/seed-repository.ts';
@@ -89,6 +96,33 @@ describe('tiphys doctor', () => {
       fix: expect.stringContaining('token is not accepted') as string,
     });
     expect(wrong.stdout).not.toContain('another-token');
+  }, 180_000);
+
+  it('reads the cluster where a kubeconfig is given, and tells what the account may not read', async () => {
+    const api = await startKubernetesApi();
+    onTestFinished(async () => await api.close());
+    api.replies['/version'] = { body: { gitVersion: 'v1.34.2' } };
+    const kubeconfig = join(await makeTempDir(), 'config');
+    const cluster = { server: api.url, 'certificate-authority-data': Buffer.from(api.ca).toString('base64') };
+    const look = async (user: object) => {
+      await writeFile(kubeconfig, toKubeconfig({ cluster, user, namespace: 'production' }));
+      return (await examine({ ...working(), kubernetes: { kubeconfig } })).of('cluster');
+    };
+    api.replies['*'] = toStatus(403, 'Forbidden', 'events is forbidden');
+    expect(await look({ token: CLUSTER_TOKEN })).toMatchObject({
+      status: 'warning',
+      detail: expect.stringMatching(/^Kubernetes v1\.34\.2; .*events is forbidden/) as string,
+      fix: expect.stringContaining('ClusterRole view') as string,
+    });
+    api.replies['*'] = toList('EventList', []);
+    expect(await look({ token: CLUSTER_TOKEN })).toMatchObject({
+      status: 'ok',
+      detail: 'Kubernetes v1.34.2; warnings of namespace production can be read',
+    });
+    expect(await look({ exec: { command: 'aws' } })).toMatchObject({
+      status: 'broken',
+      detail: expect.stringContaining('which is not started') as string,
+    });
   }, 180_000);
 
   it('needs no configuration: then it tries what the sandbox needs', async () => {

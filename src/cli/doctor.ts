@@ -7,6 +7,7 @@ import { connect, type ConnectionOptions } from './connect.ts';
 import { broken, ok, skipped, toBroken, toClean, warning, type Check } from './doctor/check.ts';
 import { checkDatabase, checkDataFolder, checkGit, checkModel, checkNode } from './doctor/machine.ts';
 import { checkArgo } from './doctor/argocd.ts';
+import { checkKubernetes } from './doctor/kubernetes.ts';
 import { checkRepository } from './doctor/platform.ts';
 import { checkPullRequests } from './doctor/pull-requests.ts';
 import { EXIT } from './failure.ts';
@@ -55,6 +56,7 @@ async function* listChecks(terminal: Terminal, options: ConnectionOptions): Asyn
   for await (const check of checkRepository(config, env)) yield toClean(check, redactor);
   for await (const check of checkPullRequests(config)) yield toClean(check, redactor);
   for await (const check of checkArgo(loaded, redactor)) yield toClean(check, redactor);
+  for await (const check of checkKubernetes(loaded.instances, redactor)) yield toClean(check, redactor);
   yield await attempt('model', checkModel(config));
   yield await attempt('server', checkServer(terminal, options));
 }

@@ -62,7 +62,25 @@ describe('Argo CD instances', () => {
         tokenFile: null,
         session: null,
         caFile: null,
+        kubeconfig: null,
+        kubeContext: null,
       },
+    ]);
+  });
+
+  it('may each name a kubeconfig for their cluster', () => {
+    const env = {
+      ...REPO,
+      TIPHYS_ARGOCD_SERVER: 'https://argocd.example.org',
+      TIPHYS_ARGOCD_TOKEN: 'a-token',
+      TIPHYS_KUBERNETES_KUBECONFIG: '/etc/tiphys/kubeconfig',
+      TIPHYS_KUBERNETES_CONTEXT: 'reader',
+      TIPHYS_ARGOCD_INSTANCES: JSON.stringify([{ ...east(), kubeconfig: '/etc/tiphys/east', kubeContext: 'east' }]),
+    };
+    const { instances } = loadConfig({ configDir: path.join(dir, 'config'), env });
+    expect(instances.map(({ kubeconfig, kubeContext }) => [kubeconfig, kubeContext])).toEqual([
+      ['/etc/tiphys/kubeconfig', 'reader'],
+      ['/etc/tiphys/east', 'east'],
     ]);
   });
 
@@ -115,6 +133,12 @@ describe('Argo CD instances', () => {
     ['two of a name', [west, { ...west, cluster: 'x', default: true }], 'argocd.instances[1].name', 'another instance'],
     ['two of a cluster', [west, { ...west, name: 'x', default: true }], 'argocd.instances[1].cluster', 'memory'],
     ['no default', [west, { ...west, name: 'x', cluster: 'x' }], 'argocd.instances', '"default": true'],
+    [
+      'a context of no kubeconfig',
+      [{ ...west, kubeContext: 'x' }],
+      'argocd.instances[0].kubeconfig',
+      'must be set where kubeContext is',
+    ],
     ['no token', [{ ...west, tokenEnv: undefined }], 'argocd.instances[0].tokenEnv', 'or tokenFile must be set'],
     ['a variable that is not set', [{ ...west, tokenEnv: 'NOPE' }], 'argocd.instances[0].tokenEnv', 'NOPE'],
     [

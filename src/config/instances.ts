@@ -20,6 +20,10 @@ export interface ArgoInstanceSettings {
   tokenFile: string | null;
   session: { username: string; password: string } | null;
   caFile: string | null;
+  /** By which its cluster may be read; null where nothing is. */
+  kubeconfig: string | null;
+  /** Null for the context the file calls current. */
+  kubeContext: string | null;
 }
 
 const setting = z.string().trim().min(1, 'must be a text that is not empty').optional();
@@ -36,6 +40,8 @@ const instanceSchema = z.strictObject({
   passwordEnv: setting,
   passwordFile: setting,
   caFile: setting,
+  kubeconfig: setting,
+  kubeContext: setting,
 });
 type GivenInstance = z.infer<typeof instanceSchema>;
 
@@ -63,7 +69,7 @@ export function listNamedVariables(instances: unknown): string[] {
  * sandbox. Reads the files and variables that tokens and passwords stand in.
  */
 export function readInstances(
-  { argocd }: Pick<Config, 'argocd'>,
+  { argocd, kubernetes }: Pick<Config, 'argocd' | 'kubernetes'>,
   env: Environment,
 ): { instances: ArgoInstanceSettings[]; secrets: string[]; violations: RuleViolation[] } {
   const violations: RuleViolation[] = [];
@@ -74,7 +80,7 @@ export function readInstances(
     given === undefined ? [] : [toInstance(given, `argocd.instances[${index}]`, desk)],
   );
   const isBroken = several.length < parsed.length;
-  const single = toSingle(argocd, desk);
+  const single = toSingle({ argocd, kubernetes }, desk);
   const instances = single === undefined ? several : [{ ...single, isDefault: !several.some(isDefault) }, ...several];
   const paths = [
     ...(single === undefined ? [] : ['argocd.name']),
@@ -129,6 +135,8 @@ function toInstance(given: GivenInstance, path: string, desk: Desk): ArgoInstanc
     tokenFile: given.tokenFile ?? null,
     session: username === undefined || password === null ? null : { username, password },
     caFile: given.caFile ?? null,
+    kubeconfig: given.kubeconfig ?? null,
+    kubeContext: given.kubeContext ?? null,
   };
 }
 
@@ -142,12 +150,17 @@ function checkSources(given: GivenInstance, path: string, { tell }: Desk): void 
   if (hasPassword && username === undefined) tell(`${path}.username`, 'must be set where there is a password');
   if (username !== undefined && !hasPassword)
     tell(`${path}.passwordEnv`, 'or passwordFile must be set where username is');
+  if (given.kubeContext !== undefined && given.kubeconfig === undefined)
+    tell(`${path}.kubeconfig`, 'must be set where kubeContext is');
   if (tokenEnv === undefined && tokenFile === undefined && username === undefined && !hasPassword)
     tell(`${path}.tokenEnv`, 'or tokenFile must be set: without a token Argo CD shows nothing');
 }
 
 /** What `argocd.server` and its like name. */
-function toSingle(argocd: Config['argocd'], desk: Desk): ArgoInstanceSettings | undefined {
+function toSingle(
+  { argocd, kubernetes }: Pick<Config, 'argocd' | 'kubernetes'>,
+  desk: Desk,
+): ArgoInstanceSettings | undefined {
   const { server, name, token, tokenFile, username, password, caFile } = argocd;
   if (tokenFile !== null) {
     if (token !== null) desk.tell('argocd.tokenFile', 'cannot be set beside argocd.token');
@@ -156,7 +169,8 @@ function toSingle(argocd: Config['argocd'], desk: Desk): ArgoInstanceSettings | 
   if (server === null) return undefined;
   const session = username === null || password === null ? null : { username, password };
   const cluster = argocd.cluster ?? new URL(server).host;
-  return { name, server, isDefault: true, cluster, token, tokenFile, session, caFile };
+  const { kubeconfig, context: kubeContext } = kubernetes;
+  return { name, server, isDefault: true, cluster, token, tokenFile, session, caFile, kubeconfig, kubeContext };
 }
 
 function checkTogether(instances: readonly ArgoInstanceSettings[], paths: readonly string[], tell: Desk['tell']): void {

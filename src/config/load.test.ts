@@ -242,6 +242,8 @@ describe('mistakes', () => {
     ['a repository without Argo CD', { TIPHYS_GIT_REPO_URL: '/srv/infra.git' }, ['argocd.server']],
     ['Argo CD without a repository', { TIPHYS_ARGOCD_SERVER: 'https://argocd.example.org' }, ['git.repoUrl']],
     ['an Argo CD user without password', { TIPHYS_ARGOCD_USERNAME: 'admin' }, ['argocd.password']],
+    ['a kubeconfig without its Argo CD', { TIPHYS_KUBERNETES_KUBECONFIG: '/k' }, ['kubernetes.kubeconfig']],
+    ['a context of no kubeconfig', { TIPHYS_KUBERNETES_CONTEXT: 'x' }, ['kubernetes.kubeconfig']],
     ['a model provider without a model', { TIPHYS_LLM_PROVIDER: 'openai' }, ['llm.model', 'llm.baseUrl']],
     ['PostgreSQL without an address', { TIPHYS_DB_CLIENT: 'pg' }, ['db.connection']],
     ['PostgreSQL at a file', { TIPHYS_DB_CLIENT: 'pg', TIPHYS_DB_CONNECTION: 'x.db' }, ['db.connection']],

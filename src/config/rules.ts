@@ -59,8 +59,16 @@ function checkDatabase({ db }: Config): RuleViolation[] {
   return [];
 }
 
-function checkTargets({ git, argocd }: Config): RuleViolation[] {
+function checkTargets({ git, argocd, kubernetes }: Config): RuleViolation[] {
   const violations: RuleViolation[] = [];
+  if (kubernetes.context !== null && kubernetes.kubeconfig === null)
+    violations.push({ key: 'kubernetes.kubeconfig', problem: 'must be set where kubernetes.context is' });
+  if (kubernetes.kubeconfig !== null && argocd.server === null)
+    violations.push({
+      key: 'kubernetes.kubeconfig',
+      problem:
+        'goes with argocd.server, which is not set: give it as kubeconfig in an entry of argocd.instances, or leave it out',
+    });
   const named = argocd.server !== null ? 'argocd.server' : 'argocd.instances';
   const hasArgo = argocd.server !== null || argocd.instances.length > 0;
   if (git.repoUrl !== null && !hasArgo)

@@ -144,6 +144,12 @@ export const SETTINGS = {
       sensitive: 'fields',
     },
   },
+  kubernetes: {
+    kubeconfig: optionalText(
+      'File that says how the cluster behind argocd.server is read, beside what Argo CD shows of it. Not set: it is not.',
+    ),
+    context: optionalText('Context of that file. Not set: the one it calls current.'),
+  },
   llm: {
     provider: choice(
       'Who plans: the built-in rules, or a model behind an OpenAI-compatible API.',

@@ -11,7 +11,7 @@ import { toChatTools } from './tools.ts';
 /** One answer of the model, asked again where that can help. Every request is counted and reported before the next. */
 export async function askModel(session: Session, messages: readonly ChatMessage[]): Promise<ChatAnswer> {
   const { chat, budget, limits, clock, signal, model } = session;
-  const tools = toChatTools();
+  const tools = toChatTools({ hasCluster: session.tools.readCluster !== undefined });
   const estimate = estimateTokens(messages.map(toSize).join('')) + estimateTokens(JSON.stringify(tools));
   let lastFailure: ChatFailure | undefined;
   const attempt = async (): Promise<ChatAnswer> => {

@@ -477,6 +477,29 @@ describe('the budget of a ticket', () => {
   });
 });
 
+describe('the tool of the cluster', () => {
+  const ask = call('read_cluster', { application: 'web', what: 'events' });
+  const offered = () => JSON.stringify(model?.requests[0]?.body.tools);
+
+  it('is offered and answered where there is a kubeconfig', async () => {
+    const readCluster = () => Promise.resolve('Warnings in namespace production: none');
+    const outcome = await plan([answer(ask), propose], { tools: { ...tools, readCluster } });
+    expect(outcome.toolCalls[0]).toMatchObject({
+      tool: 'read_cluster',
+      output: expect.stringContaining('none') as string,
+    });
+    expect(offered()).toContain('read_cluster');
+  });
+
+  it('is not there where there is none, whatever the model thinks', async () => {
+    const outcome = await plan([answer(ask), propose]);
+    expect(outcome.result?.kind).toBe('plan');
+    expect(sent()).toContain('There is no tool');
+    expect(offered()).toContain('read_logs');
+    expect(offered()).not.toContain('read_cluster');
+  });
+});
+
 describe('secrets and hostile text', () => {
   it('masks secrets in what tools return before the model or a record sees them', async () => {
     const outcome = await plan([answer(call('read_file', { path: 'secret.ts' })), propose]);

@@ -7,7 +7,7 @@ import type { PlanningInput, PlanResult } from '../planning.ts';
 import type { ChatCall } from './chat.ts';
 import { toData, toServiceList } from './prompts.ts';
 import { toFaults, toPlan } from './proposal.ts';
-import { isToolName, TOOL_ARGUMENTS } from './tools.ts';
+import { isToolName, toChatTools, TOOL_ARGUMENTS } from './tools.ts';
 import type { PlannerTools, ToolContext } from './tools.ts';
 
 /** What a call came to. */
@@ -30,8 +30,11 @@ export interface ToolRun {
 
 /** Runs one call. Throws only when the signal is aborted. */
 export async function runTool(call: ChatCall, run: ToolRun): Promise<ToolOutcome> {
-  if (!isToolName(call.name)) {
-    const names = Object.keys(TOOL_ARGUMENTS).join(', ');
+  const hasCluster = run.tools.readCluster !== undefined;
+  if (!isToolName(call.name) || (call.name === 'read_cluster' && !hasCluster)) {
+    const names = toChatTools({ hasCluster })
+      .map(({ name }) => name)
+      .join(', ');
     return {
       kind: 'fault',
       fault: 'unknown_tool',
@@ -125,6 +128,10 @@ async function readWith(name: string, args: unknown, run: ToolRun, context: Tool
       return await checked(schemas.read_events, args, (data) => tools.readEvents(data, context));
     case 'read_logs':
       return await checked(schemas.read_logs, args, (data) => tools.readLogs(data, context));
+    case 'read_cluster':
+      return await checked(schemas.read_cluster, args, async (data) => {
+        return (await tools.readCluster?.(data, context)) ?? 'there is no kubeconfig';
+      });
     default:
       return await checked(schemas.recall_memory, args, (data) => tools.recallMemory(data, context));
   }

@@ -27,6 +27,16 @@ export interface PlannerTools {
     context: ToolContext,
   ): Promise<string>;
   recallMemory(input: { service: string }, context: ToolContext): Promise<string>;
+  /** Left out where there is no kubeconfig; then the model is not told of it. */
+  readCluster?(
+    input: {
+      application: string;
+      what: 'events' | 'usage' | 'quotas' | 'object';
+      kind?: string | undefined;
+      name?: string | undefined;
+    },
+    context: ToolContext,
+  ): Promise<string>;
 }
 
 const path = z.string().min(1).max(300);
@@ -48,6 +58,12 @@ export const TOOL_ARGUMENTS = {
     previous: z.boolean().optional(),
   }),
   recall_memory: z.strictObject({ service: name }),
+  read_cluster: z.strictObject({
+    application: name,
+    what: z.enum(['events', 'usage', 'quotas', 'object']),
+    kind: name.optional(),
+    name: name.optional(),
+  }),
   ask_person: z.strictObject({
     question: z.string().trim().min(1).max(1000),
     options: z.array(z.string().min(1).max(300)).max(12).default([]),
@@ -67,6 +83,8 @@ const DESCRIPTIONS: Record<ToolName, string> = {
   read_events: 'Reads the Kubernetes events of an Application or of one of its resources.',
   read_logs: 'Reads the last log lines of a pod.',
   recall_memory: 'Recalls earlier deploys of a service and how they ended.',
+  read_cluster:
+    'Reads the cluster around an Application: warnings, usage or quotas of its namespace, or one object of it by kind and name.',
   ask_person: 'Asks the person who wrote the ticket one question and ends this session until it is answered.',
   propose_plan:
     'Proposes the plan and ends this session. Prefer typed "edit" steps; use "edit_source" only for what no edit kind can express, with the whole new text of each file.',
@@ -76,9 +94,11 @@ export function isToolName(text: string): text is ToolName {
   return Object.hasOwn(TOOL_ARGUMENTS, text);
 }
 
-/** The tools as the model is told of them. */
-export function toChatTools(): ChatTool[] {
-  const names = Object.keys(TOOL_ARGUMENTS).filter(isToolName);
+/** The tools as the model is told of them; that of the cluster only where it can be read. */
+export function toChatTools({ hasCluster }: { hasCluster: boolean }): ChatTool[] {
+  const names = Object.keys(TOOL_ARGUMENTS)
+    .filter(isToolName)
+    .filter((tool) => hasCluster || tool !== 'read_cluster');
   return names.map((tool) => {
     const { $schema: _, ...parameters } = z.toJSONSchema(TOOL_ARGUMENTS[tool], { io: 'input', target: 'draft-7' });
     return { name: tool, description: DESCRIPTIONS[tool], parameters };
