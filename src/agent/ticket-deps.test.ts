@@ -54,6 +54,9 @@ describe('what a ticket works with', () => {
     const { id } = await world.create({ target: { instance: 'east' } });
     await expect(toTicketDeps(configure('default', 'eats'), id)).rejects.toMatchObject({
       code: 'unknown_target',
+      message: expect.stringMatching(
+        /^This ticket is for Argo CD east, .* Configure it again under that name and retry/,
+      ),
       retryable: false,
       hint: 'Did you mean eats? Configured: default, eats.',
     });

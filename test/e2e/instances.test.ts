@@ -17,6 +17,8 @@ const RIGHTS = ['get', 'sync', 'action/*'].map((action) => ({ resource: 'applica
 let dir: string;
 let product: Product;
 let west: Sandbox;
+/** Settings in which the second instance has this name, or is not there. */
+let configure: (name: string | undefined) => Record<string, unknown>;
 
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'tiphys-instances-'));
@@ -30,8 +32,10 @@ beforeAll(async () => {
       clock: createSystemClock(),
       speed: 40,
     });
+    const first = { name: 'east', server: east.url, token: east.token };
     const second = { name: 'west', server: west.url, tokenFile, cluster: 'west-side' };
-    return { argocd: { name: 'east', server: east.url, token: east.token, instances: [second] } };
+    configure = (name) => ({ argocd: { ...first, instances: name === undefined ? [] : [{ ...second, name }] } });
+    return configure('west');
   });
 });
 afterAll(async () => {
@@ -145,4 +149,30 @@ describe('two Argo CD instances over one repository', () => {
     expect(said.stdout).toMatch(/^west +warning +http/m);
     expect(said.stdout).toContain(`    ${line}`);
   });
+
+  it(
+    'end a ticket that waits, with what to do, when its own is renamed, and go on with it when it is back',
+    async () => {
+      const ticket = await open('Scale web to 4', 'west');
+      const hash = await untilPlanned(ticket);
+      await product.restart(configure('wset'));
+      await product.client.approvePlan(ticket.id, hash);
+      const isOver = (one: TicketView) => one.endedAt !== null || one.status === 'errored';
+      const ended = await untilTicket(product.client, ticket.id, isOver, PATIENCE_MS);
+      expect(ended).toMatchObject({ status: 'errored', target: { instance: 'west' } });
+      expect(ended.reason).toBe(
+        'This ticket is for Argo CD west, which is not configured any more. Configure it again under that name and retry, or cancel the ticket: what it has pushed stays pushed.',
+      );
+      const told = (await product.client.listEvents(ticket.id)).flatMap((event) =>
+        event.type === 'error' ? [event.data.hint] : [],
+      );
+      expect(told.at(-1)).toBe('Did you mean wset? Configured: east, wset.');
+      await product.restart(configure('west'));
+      await product.client.retry(ticket.id);
+      // What was approved stays approved.
+      const again = await untilTicket(product.client, ticket.id, (one) => one.endedAt !== null, PATIENCE_MS);
+      expect([again.status, again.target.instance]).toEqual(['resolved', 'west']);
+    },
+    PATIENCE_MS * 2,
+  );
 });

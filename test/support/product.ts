@@ -10,6 +10,8 @@ import { silentLogger } from '../../src/lib/logger.ts';
 import { packageDir } from '../../src/lib/package.ts';
 import { startEmbedded, type Embedded } from '../../src/sandbox/embedded.ts';
 
+type Overrides = Record<string, unknown>;
+
 /** The whole product in this process: server, bare repository, Argo CD stand-in, all real and on loopback. */
 export interface Product {
   dir: string;
@@ -18,8 +20,8 @@ export interface Product {
   client: ApiClient;
   /** The raw API, for what the client has no call for. */
   request(method: string, path: string, body?: unknown): Promise<{ status: number; body: Record<string, unknown> }>;
-  /** Stops the server and starts it again on the same data. */
-  restart(): Promise<void>;
+  /** Stops the server and starts it again on the same data, with other settings where they are given. */
+  restart(settings?: Overrides): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -31,8 +33,6 @@ const QUICK_OBSERVATION = {
   settleSeconds: 0,
   settleCustomSeconds: 0,
 };
-
-type Overrides = Record<string, unknown>;
 
 /** @param given settings, or what makes them once the stand-in and its repository are there */
 export async function startProduct(
@@ -48,7 +48,7 @@ export async function startProduct(
     clock: createSystemClock(),
     logger: silentLogger,
   });
-  const overrides = typeof given === 'function' ? await given(embedded) : given;
+  let overrides = typeof given === 'function' ? await given(embedded) : given;
   const start = async () => await startApp(toConfig(dir, embedded, overrides));
   let app = await start();
   let client = createApiClient(app.url);
@@ -68,7 +68,8 @@ export async function startProduct(
       });
       return { status: response.status, body: (await response.json()) as Record<string, unknown> };
     },
-    restart: async () => {
+    restart: async (settings = overrides) => {
+      overrides = settings;
       await app.close();
       app = await start();
       client = createApiClient(app.url);

@@ -9,10 +9,9 @@ import { createArgoClient } from '../../../src/argocd/http.ts';
 import { createSystemClock } from '../../../src/lib/clock.ts';
 import { randomHex } from '../../../src/lib/ids.ts';
 import { silentLogger } from '../../../src/lib/logger.ts';
-import type { SandboxOptions } from '../../../src/sandbox/options.ts';
 import { createApplications, removeLeftovers, type Applications } from './applications.ts';
 import { createCaller, type Caller } from './http-call.ts';
-import { startSandboxServer } from './sandbox-server.ts';
+import { startSandboxServer, type StandInOptions } from './sandbox-server.ts';
 import { loadServerSettings, type ServerSettings } from './settings.ts';
 import { openWorkspace, type Workspace } from './workspace.ts';
 
@@ -85,7 +84,7 @@ export function describeBackends(title: string, tests: (backend: () => Backend) 
 export function describeSandbox(
   title: string,
   tests: (backend: () => Backend) => void,
-  options: Partial<SandboxOptions> = {},
+  options: StandInOptions = {},
 ): void {
   const { testMs, hookMs } = TIMES.sandbox;
   describe(title, { timeout: testMs }, () => {
@@ -106,7 +105,7 @@ function notStarted(): never {
 async function openBackend(
   kind: Backend['kind'],
   given: ServerSettings | undefined,
-  options: Partial<SandboxOptions> = {},
+  options: StandInOptions = {},
 ): Promise<Backend> {
   const dir = await mkdtemp(join(tmpdir(), 'tiphys-contract-'));
   const undo: (() => Promise<unknown> | void)[] = [() => rm(dir, { recursive: true, force: true, maxRetries: 3 })];

@@ -9,18 +9,24 @@ import { IN_CLUSTER, type ServerSettings } from './settings.ts';
 
 const run = promisify(execFile);
 
+export interface StandInOptions extends Partial<SandboxOptions> {
+  /** The address by which Applications name the repository, where that is not its folder. */
+  repoUrl?: string;
+}
+
 /** The stand-in over an empty repository, at fifty times the speed of a cluster. */
 export async function startSandboxServer(
   dir: string,
   undo: (() => Promise<unknown> | void)[],
-  options: Partial<SandboxOptions>,
+  { repoUrl, ...options }: StandInOptions,
 ): Promise<ServerSettings> {
-  const repoUrl = join(dir, 'infrastructure.git');
-  await run('git', ['init', '--quiet', '--bare', '--initial-branch=main', repoUrl]);
+  const path = join(dir, 'infrastructure.git');
+  const url = repoUrl ?? path;
+  await run('git', ['init', '--quiet', '--bare', '--initial-branch=main', path]);
   const token = randomHex(16);
   const sandbox = await startSandbox({
     applications: [],
-    repositories: [{ url: repoUrl }],
+    repositories: [{ url, path }],
     clock: createSystemClock(),
     speed: 50,
     token,
@@ -35,9 +41,9 @@ export async function startSandboxServer(
     destination: IN_CLUSTER,
     namespace: undefined,
     image: 'busybox:1.36',
-    repoUrl,
+    repoUrl: url,
     git: {
-      pushUrl: repoUrl,
+      pushUrl: path,
       branch: 'main',
       username: undefined,
       token: undefined,
