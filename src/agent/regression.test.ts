@@ -48,6 +48,7 @@ describeOnDatabases('a regression', (database) => {
     const deps = toDeps({
       ...{ db, clock, journal, ids, redactor, memory },
       argo: argo as never,
+      kubernetes: null,
       settings: toSettings({ soak: { minutes: 10, environments: {}, onRegression }, occurrencesDir: dir }),
     });
     const soakOf = async (ticketId: string, application = 'argocd/web') => {
