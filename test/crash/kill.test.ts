@@ -36,8 +36,9 @@ afterEach(async () => {
   await rm(dir, { recursive: true, force: true, maxRetries: 3 });
 });
 
-async function start(): Promise<ServerProcess> {
+async function start(more: Record<string, string> = {}): Promise<ServerProcess> {
   server = await startServerProcess({
+    ...more,
     TIPHYS_SERVER_PORT: '0',
     TIPHYS_DATA_DIR: join(dir, 'data'),
     TIPHYS_GIT_REPO_URL: embedded.repository,
@@ -133,6 +134,26 @@ describe('a server that is killed', () => {
     if (waiting.hold?.kind !== 'plan_approval') throw new Error('no approval waits');
     await client.approvePlan(id, waiting.hold.changeHash);
     await expectOnce(second.url, id);
+  });
+
+  it('while Argo CD is asked what it would render: the branch that was pushed for it goes, and it is asked again', async () => {
+    const gate = { TIPHYS_ARGOCD_RENDER_GATE: 'block' };
+    const branches = async () =>
+      (await git(embedded.repository, ['branch', '--list', '--format=%(refname:short)'])).trim().split('\n');
+    const hook = await installHook('post-receive');
+    const first = await start(gate);
+    const { id } = await createApiClient(first.url).createTicket({ title: 'Scale worker to 3' });
+    await hook.reached();
+    await first.kill();
+    await hook.remove();
+    expect(await branches()).toEqual(['main', expect.stringMatching(/^tiphys\/review\//)]);
+    const second = await start(gate);
+    const waiting = await untilStatus(createApiClient(second.url), id, 'pending_plan_approval');
+    expect(await branches()).toEqual(['main']);
+    if (waiting.hold?.kind !== 'plan_approval') throw new Error('no approval waits');
+    await createApiClient(second.url).approvePlan(id, waiting.hold.changeHash);
+    await untilTicket(createApiClient(second.url), id, ({ endedAt }) => endedAt !== null);
+    expect((await createApiClient(second.url).getTicket(id)).status).toBe('resolved');
   });
 
   it('after the commit and before the push: the change is pushed once', async () => {
