@@ -1,4 +1,4 @@
-import type { TicketView } from '../api/contract.ts';
+import type { InfoView, TicketView } from '../api/contract.ts';
 
 // What every client calls things, and how a reader should take them. No terminal and no page is known here.
 
@@ -36,4 +36,11 @@ export function toRiskTone(risk: string): Tone {
 
 export function toShortHash(hash: string): string {
   return hash.slice(0, 12);
+}
+
+/** The Argo CD instances there are to choose from, the default one first; none where there is one only. */
+export function toTargets(info: InfoView): string[] {
+  const { instances } = info.argocd;
+  if (instances.length < 2) return [];
+  return instances.toSorted((a, b) => Number(b.default) - Number(a.default)).map(({ name }) => name);
 }

@@ -94,6 +94,17 @@ describe('MCP over HTTP, asked by the official client', () => {
     expect(watched.structuredContent).toMatchObject({ because: 'needs_person' });
   });
 
+  it('proposes for the Argo CD instance that is named, and says which there are where it is unknown', async () => {
+    const client = await open(WRITER);
+    const proposed = await call(client, 'propose_ticket', { title: 'Look at web', draft: true, target: 'east' });
+    expect(proposed.structuredContent).toMatchObject({ ticket: { target: { instance: 'east' } } });
+    const listed = await call(client, 'list_tickets', { target: 'east' });
+    expect((listed.structuredContent as { items: object[] }).items).toHaveLength(1);
+    const unknown = await call(client, 'propose_ticket', { title: 'Look at web', draft: true, target: 'nowhere' });
+    expect(unknown.isError).toBe(true);
+    expect(textOf(unknown)).toMatch(/no Argo CD instance.*nowhere/);
+  });
+
   it('tells events as progress while it waits, and stops when the time is over', async () => {
     const client = await open(WRITER);
     const { id } = await createApiClient(url, WRITER).createTicket({ title: 'Look at web' });

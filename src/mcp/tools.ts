@@ -58,6 +58,7 @@ export const TOOLS: readonly Tool[] = [
     input: {
       status: z.array(z.enum(TICKET_STATUSES)).min(1).optional(),
       priority: z.array(z.enum(PRIORITIES)).min(1).optional(),
+      target: z.string().min(1).max(63).optional().describe('the Argo CD instance, where there are several'),
       text: z.string().max(200).optional().describe('words of the title or description'),
       limit: z.number().int().min(1).max(100).default(20),
       cursor: z.string().max(200).optional().describe('nextCursor of the page before'),
@@ -151,14 +152,21 @@ export const TOOLS: readonly Tool[] = [
       title: z.string().trim().min(1).max(300).describe('one line: what is wanted'),
       description: z.string().max(100_000).optional(),
       priority: z.enum(PRIORITIES).optional(),
+      target: z
+        .string()
+        .min(1)
+        .max(63)
+        .optional()
+        .describe('the Argo CD instance, where there are several: see health'),
       draft: z.boolean().default(false).describe('true: nothing is done until a person starts it'),
     },
-    run: async ({ title, description, priority, draft }, { client }) => ({
+    run: async ({ title, description, priority, target, draft }, { client }) => ({
       ticket: await client.createTicket({
         title,
         start: !draft,
         ...(description === undefined ? {} : { description }),
         ...(priority === undefined ? {} : { priority }),
+        ...(target === undefined ? {} : { target: { instance: target } }),
       }),
     }),
   }),

@@ -1,4 +1,5 @@
 import type { TicketView } from '../api/contract.ts';
+import { toTargets } from '../client/words.ts';
 import { FORM_FIELDS, type FormField, type State } from './model.ts';
 
 /** The tickets the filter leaves, newest first. Words are looked for in title, application, status, risk and id. */
@@ -44,9 +45,7 @@ export function clamp(value: number, low: number, high: number): number {
 
 /** The Argo CD instances there are to choose from, the default one first; none where there is one only. */
 export function listTargets({ info }: State): string[] {
-  const instances = info?.argocd.instances ?? [];
-  if (instances.length < 2) return [];
-  return instances.toSorted((a, b) => Number(b.default) - Number(a.default)).map(({ name }) => name);
+  return info === undefined ? [] : toTargets(info);
 }
 
 /** ` @west` behind what a ticket is about; nothing where there is one instance only. */

@@ -113,6 +113,32 @@ describe.skipIf(chromiumPath === undefined)(`the page in a browser${note}`, TIME
     await page.close();
   });
 
+  it('offers the Argo CD instances where there are several, and shows which a ticket is for', async () => {
+    const page = await open('');
+    await page.route('**/api/info', async (route) => {
+      const response = await route.fetch();
+      const info = (await response.json()) as { argocd: { instances: object[] } };
+      info.argocd.instances.push({ name: 'west', server: 'https://west.example', default: false });
+      await route.fulfill({ response, json: info });
+    });
+    await page.reload();
+    const choice = page.getByLabel('Argo CD');
+    expect(await choice.locator('option').allTextContents()).toEqual([
+      'as the words say, else default',
+      'default',
+      'west',
+    ]);
+    await choice.selectOption('default');
+    await page.getByPlaceholder(/What should change/).fill('Why is web unhealthy?');
+    const [request] = await Promise.all([
+      page.waitForRequest((one) => one.method() === 'POST' && one.url().endsWith('/api/tickets')),
+      page.getByRole('button', { name: 'Open ticket' }).click(),
+    ]);
+    expect(request.postDataJSON()).toMatchObject({ target: { instance: 'default' } });
+    await page.getByText('on Argo CD default').waitFor();
+    await page.close();
+  });
+
   it('shows words of others as words', async () => {
     const ticket = await product.client.createTicket({
       title: 'Look at <img src=x onerror=alert(1)> \u202etxt.exe',

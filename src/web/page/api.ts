@@ -1,4 +1,12 @@
-import type { AuditListView, AuditVerdictView, MeView, PlanView, Problem, TicketView } from '../../api/contract.ts';
+import type {
+  AuditListView,
+  AuditVerdictView,
+  InfoView,
+  MeView,
+  PlanView,
+  Problem,
+  TicketView,
+} from '../../api/contract.ts';
 import type { ContextView, HistoryView, ServicesView } from '../../api/contract-memory.ts';
 import { readFrames } from '../../client/frames.ts';
 import { ROUTES, type PlainAction } from '../../client/routes.ts';
@@ -26,6 +34,13 @@ export const key = {
   set: (text: string) => sessionStorage.setItem(KEY, text),
   forget: () => sessionStorage.removeItem(KEY),
 };
+
+interface NewTicket {
+  title: string;
+  description: string;
+  priority: string;
+  target?: { instance: string };
+}
 
 type Query = Record<string, string | number | undefined>;
 
@@ -66,6 +81,7 @@ async function post(path: string, body: unknown = {}): Promise<TicketView> {
 
 export const api = {
   me: async () => await get<MeView>(ROUTES.me),
+  info: async () => await get<InfoView>(ROUTES.info),
   tickets: async (query: Query) => await get<{ items: TicketView[]; nextCursor: string | null }>(ROUTES.tickets, query),
   ticket: async (id: string) => await get<TicketView>(ROUTES.ticket(id)),
   plan: async (id: string) => await get<PlanView>(ROUTES.plan(id)),
@@ -78,7 +94,7 @@ export const api = {
   graph: async () => await (await ask('GET', ROUTES.graph, { query: { format: 'svg' } })).blob(),
   newestAudit: async (limit: number) => await get<AuditListView>(ROUTES.audit, { newest: 'true', limit }),
   verifyAudit: async () => await get<AuditVerdictView>(ROUTES.verifyAudit),
-  create: async (input: { title: string; description: string; priority: string }) => await post(ROUTES.tickets, input),
+  create: async (input: NewTicket) => await post(ROUTES.tickets, input),
   approvePlan: async (id: string, changeHash: string) => await post(ROUTES.approvePlan(id), { changeHash }),
   rejectPlan: async (id: string, reason: string, revise: boolean) =>
     await post(ROUTES.rejectPlan(id), { reason, revise }),

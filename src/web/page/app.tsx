@@ -1,5 +1,6 @@
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
-import type { MeView } from '../../api/contract.ts';
+import type { InfoView, MeView } from '../../api/contract.ts';
+import { toTargets } from '../../client/words.ts';
 import type { TicketEvent } from '../../ticket/event.ts';
 import { api, followAll, key, Refusal, type Connection } from './api.ts';
 import { AuditPage } from './audit.tsx';
@@ -17,15 +18,15 @@ const WORDS: Record<Connection, { text: string; tone: string }> = {
 };
 
 export function App() {
-  const [me, setMe] = useState<MeView>();
+  const [known, setKnown] = useState<{ me: MeView; info: InfoView }>();
   const [error, setError] = useState<unknown>();
   const [turn, setTurn] = useState(0);
   useEffect(() => {
     let timer: ReturnType<typeof setTimeout> | undefined;
-    api.me().then(
-      (found) => {
+    Promise.all([api.me(), api.info()]).then(
+      ([me, info]) => {
         setError(undefined);
-        setMe(found);
+        setKnown({ me, info });
       },
       (refusal: unknown) => {
         setError(refusal);
@@ -37,12 +38,12 @@ export function App() {
   }, [turn]);
   if (error instanceof Refusal && error.status === 401)
     return <AskKey wasWrong={key.get() !== undefined} done={() => setTurn((now) => now + 1)} />;
-  if (me === undefined)
+  if (known === undefined)
     return <main>{error === undefined ? <p class="dim">Loading ...</p> : <Problem error={error} />}</main>;
-  return <Inside me={me} />;
+  return <Inside {...known} />;
 }
 
-function Inside({ me }: { me: MeView }) {
+function Inside({ me, info }: { me: MeView; info: InfoView }) {
   const [connection, setConnection] = useState<Connection>('connecting');
   const listeners = useRef(new Set<(event: TicketEvent | undefined) => void>());
   useEffect(() => {
@@ -64,12 +65,13 @@ function Inside({ me }: { me: MeView }) {
     (): Live => ({
       connection,
       mayWrite: me.access === 'write',
+      targets: toTargets(info),
       subscribe: (listener) => {
         listeners.current.add(listener);
         return () => listeners.current.delete(listener);
       },
     }),
-    [connection, me],
+    [connection, me, info],
   );
   const { path, query } = useAddress();
   const { text, tone } = WORDS[connection];

@@ -73,6 +73,7 @@ function Column({ title, statuses, words }: { title: string; statuses: TicketVie
 }
 
 function Card({ ticket }: { ticket: TicketView }) {
+  const { targets } = useLive();
   const { text, tone } = toStatusWord(ticket.status);
   return (
     <a class="card" href={`#/tickets/${ticket.id}`}>
@@ -80,6 +81,9 @@ function Card({ ticket }: { ticket: TicketView }) {
       <div class="row">
         <Badge text={text} tone={tone} />
         {ticket.application === null ? null : <span class="dim">{toShown(ticket.application)}</span>}
+        {targets.length === 0 || ticket.target.instance === undefined ? null : (
+          <span class="dim">@{toShown(ticket.target.instance)}</span>
+        )}
         {ticket.priority === 'medium' ? null : <span class="dim">{ticket.priority}</span>}
       </div>
       <div class="dim">
@@ -90,6 +94,8 @@ function Card({ ticket }: { ticket: TicketView }) {
 }
 
 function NewTicket() {
+  const { targets } = useLive();
+  const [target, setTarget] = useState('');
   const [title, setTitle] = useState('');
   const [description, setDescription] = useState('');
   const [priority, setPriority] = useState('medium');
@@ -98,7 +104,10 @@ function NewTicket() {
   const send = async () => {
     setIsSending(true);
     try {
-      const ticket = await api.create({ title, description, priority });
+      const ticket = await api.create({
+        ...{ title, description, priority },
+        ...(target === '' ? {} : { target: { instance: target } }),
+      });
       location.hash = `#/tickets/${ticket.id}`;
     } catch (refusal) {
       setError(refusal);
@@ -134,6 +143,17 @@ function NewTicket() {
             ))}
           </select>
         </label>
+        {targets.length === 0 ? null : (
+          <label>
+            Argo CD{' '}
+            <select value={target} onInput={(event) => setTarget(event.currentTarget.value)}>
+              <option value="">as the words say, else {targets[0]}</option>
+              {targets.map((one) => (
+                <option key={one}>{one}</option>
+              ))}
+            </select>
+          </label>
+        )}
         <button class="primary" disabled={isSending || title.trim() === ''}>
           Open ticket
         </button>

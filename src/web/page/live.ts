@@ -7,6 +7,8 @@ import type { Connection } from './api.ts';
 export interface Live {
   connection: Connection;
   mayWrite: boolean;
+  /** The Argo CD instances to choose from, the default one first; none where there is one only. */
+  targets: readonly string[];
   /** Calls back for every event, and with undefined after a break, when anything may have changed. */
   subscribe(listener: (event: TicketEvent | undefined) => void): () => void;
 }
@@ -14,6 +16,7 @@ export interface Live {
 export const LiveContext = createContext<Live>({
   connection: 'connecting',
   mayWrite: false,
+  targets: [],
   subscribe: () => () => {},
 });
 

@@ -13,7 +13,7 @@ const PAGE = 1000;
 
 /** One ticket: where it stands, what it would change, what can be done, what happened. */
 export function TicketPage({ id }: { id: string }) {
-  const { mayWrite } = useLive();
+  const { mayWrite, targets } = useLive();
   const touches = (event: TicketEvent) => event.ticketId === id;
   const ticket = useLoaded(async () => await api.ticket(id), [id], touches);
   const events = useEvents(id);
@@ -48,6 +48,9 @@ export function TicketPage({ id }: { id: string }) {
           <>
             , about <a href={`#/memory/${encodeURIComponent(value.application)}`}>{toShown(value.application)}</a>
           </>
+        )}
+        {targets.length === 0 || value.target.instance === undefined ? null : (
+          <>, on Argo CD {toShown(value.target.instance)}</>
         )}
         , {value.priority} priority
       </p>
