@@ -74,9 +74,14 @@ describe('the cluster around an Application', () => {
       { metadata: { name: 'web-1' }, containers: [{ name: 'web', usage }] },
       { metadata: { name: 'neighbour-1' }, containers: [{ name: 'x', usage }] },
     ]);
-    api.replies[`${CORE}/pods/web-1`] = {
-      body: { kind: 'Pod', metadata: { name: 'web-1' }, spec: { nodeName: 'n1' } },
-    };
+    const volumes = [
+      { name: 'tmp', emptyDir: {} },
+      { name: 'data', persistentVolumeClaim: { claimName: 'd' } },
+    ];
+    const spec = { nodeName: 'n1', volumes };
+    api.replies[`${CORE}/pods/web-1`] = { body: { kind: 'Pod', metadata: { name: 'web-1' }, spec } };
+    const claim = { metadata: { name: 'd' }, spec: { storageClassName: 'fast' }, status: { phase: 'Pending' } };
+    api.replies[`${CORE}/persistentvolumeclaims/d`] = { body: { kind: 'PersistentVolumeClaim', ...claim } };
     const conditions = [{ type: 'Ready', status: 'False', reason: 'KubeletNotReady', message: 'no network' }];
     api.replies['/api/v1/nodes/n1'] = { body: { kind: 'Node', metadata: { name: 'n1' }, status: { conditions } } };
     const { output, ok, tool } = await read();
@@ -89,6 +94,7 @@ describe('the cluster around an Application', () => {
       'Limits in namespace production: none',
       'Usage of its pods:',
       '  web-1: cpu 1m, memory 2Mi',
+      'PersistentVolumeClaim d: Pending, class fast',
       'Node n1: Ready is False (KubeletNotReady: no network)',
     ]);
   });

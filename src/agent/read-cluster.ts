@@ -9,8 +9,8 @@ import type { ClusterAnswer } from '../kubernetes/answer.ts';
 import type { Cluster } from '../kubernetes/cluster.ts';
 import type { ClusterDoor } from '../kubernetes/configured.ts';
 import { isReadableKind } from '../kubernetes/reads.ts';
-import { tellEvents, tellLimits, tellNode, tellQuotas, tellUsage } from '../kubernetes/tell.ts';
-import { toRecord, toText } from '../manifest/fields.ts';
+import { tellClaim, tellEvents, tellLimits, tellNode, tellQuotas, tellUsage } from '../kubernetes/tell.ts';
+import { toRecord, toRecords, toText } from '../manifest/fields.ts';
 import type { TicketEventBody } from '../ticket/event.ts';
 
 interface ClusterDeps {
@@ -22,12 +22,13 @@ interface ClusterDeps {
 }
 
 const MAX_NAMESPACES = 2;
-const MAX_NODES = 2;
+const MAX_PODS = 2;
+const MAX_CLAIMS = 4;
 const MAX_PROBED = 3;
 
 /**
  * What weighs on an Application in its cluster besides itself, as an event: warnings of its namespaces, quotas, what pods use,
- * nodes of pods that do not run. Undefined where no kubeconfig is given. Never fails for what cannot be read; that is said.
+ * nodes and claims of pods that do not run. Undefined where no kubeconfig is given. Never fails for what cannot be read; that is said.
  */
 export async function readCluster(
   deps: ClusterDeps,
@@ -41,7 +42,7 @@ export async function readCluster(
     type: 'tool_call',
     data: {
       tool: 'kubernetes.read',
-      input: `events, quotas, usage and nodes of ${application.name}`,
+      input: `events, quotas, usage, claims and nodes around ${application.name}`,
       output: deps.redactor.text(report.text),
       durationMs: Math.round(deps.clock.now() - started),
       ok: report.isRead,
@@ -63,7 +64,7 @@ async function reportCluster(
     const parts: string[] = [];
     for (const namespace of listNamespaces(tree))
       parts.push(...(await tellNamespace(cluster, tree, namespace, signal)));
-    parts.push(...(await tellNodes(cluster, tree, signal)));
+    parts.push(...(await tellPods(cluster, tree, signal)));
     return { text: parts.join('\n'), isRead: true };
   } catch (error) {
     if (signal.aborted) throw error;
@@ -140,9 +141,9 @@ export function toSection<T>(heading: string, answer: ClusterAnswer<T>, tell: (v
   return lines.length === 0 ? [`${heading}: none`] : [`${heading}:`, ...lines.map((line) => `  ${line}`)];
 }
 
-/** The nodes that pods in trouble are on. */
-async function tellNodes(cluster: Cluster, tree: ResourceTree, signal: AbortSignal): Promise<string[]> {
-  const bad = listAllPods(tree).filter(isBadPod).slice(0, MAX_NODES);
+/** The nodes that pods in trouble are on, and the claims they wait for. */
+async function tellPods(cluster: Cluster, tree: ResourceTree, signal: AbortSignal): Promise<string[]> {
+  const bad = listAllPods(tree).filter(isBadPod).slice(0, MAX_PODS);
   const lines: string[] = [];
   for (const { node } of bad) {
     const { namespace, name } = node;
@@ -151,10 +152,25 @@ async function tellNodes(cluster: Cluster, tree: ResourceTree, signal: AbortSign
       lines.push(`Pod ${name}: not read; ${pod.sentence}`);
       continue;
     }
-    const on = toText(toRecord(pod.value['spec'])?.['nodeName']);
-    if (on === undefined) continue;
+    const spec = toRecord(pod.value['spec']) ?? {};
+    for (const claim of listClaims(spec)) {
+      const found = await cluster.object({ kind: 'PersistentVolumeClaim', namespace, name: claim }, signal);
+      const said = found.kind === 'read' ? tellClaim(found.value) : `not read; ${found.sentence}`;
+      lines.push(`PersistentVolumeClaim ${claim}: ${said}`);
+    }
+    const on = toText(spec['nodeName']);
+    if (on === undefined) {
+      lines.push(`Pod ${name}: on no node yet`);
+      continue;
+    }
     const found = await cluster.object({ kind: 'Node', namespace: '', name: on }, signal);
     lines.push(found.kind === 'read' ? tellNode(found.value) : `Node ${on}: not read; ${found.sentence}`);
   }
   return [...new Set(lines)];
+}
+
+function listClaims(spec: Record<string, unknown>): string[] {
+  return toRecords(spec['volumes'])
+    .flatMap((volume) => toText(toRecord(volume['persistentVolumeClaim'])?.['claimName']) ?? [])
+    .slice(0, MAX_CLAIMS);
 }

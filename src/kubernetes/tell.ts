@@ -90,6 +90,13 @@ export function tellNode(node: ClusterObject): string {
   return toLine(`Node ${name}: ${troubles.length === 0 ? 'nothing wrong' : troubles.join('; ')}`);
 }
 
+/** Whether a claim has its volume. */
+export function tellClaim(claim: ClusterObject): string {
+  const phase = toText(toRecord(claim['status'])?.['phase']) ?? 'unknown';
+  const storageClass = toText(toRecord(claim['spec'])?.['storageClassName']);
+  return toLine(`${phase}${storageClass === undefined ? '' : `, class ${storageClass}`}`);
+}
+
 // Where secrets stand in what otherwise is plain state, and what is of no use to anybody.
 const LEFT_OUT = new Set([
   ...['env', 'envFrom', 'args', 'command', 'annotations', 'data', 'stringData', 'binaryData'],
