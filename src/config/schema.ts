@@ -94,7 +94,10 @@ export const SETTINGS = {
     }),
     apiCaFile: optionalText('File with the certificate authority of that API, in PEM form.'),
     branchPrefix: {
-      ...text('What the names of branches begin with that Tiphys makes: for pull requests, and for argocd.renderGate.', 'tiphys/'),
+      ...text(
+        'What the names of branches begin with that Tiphys makes: for pull requests, and for argocd.renderGate.',
+        'tiphys/',
+      ),
       allowed: 'the beginning of a branch name',
       isValid: (value: unknown) => isBranch(`${String(value)}x`),
     },
