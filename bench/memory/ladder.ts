@@ -5,6 +5,8 @@ import { createRandom } from './random.ts';
 export interface LadderRow {
   deploys: number;
   ingestPerSecond: number;
+  /** The same facts told to one map of counts by service: what any memory must do at least. */
+  floorPerSecond: number;
   lookupNs: number;
   /** One assessment with its sentences, in random look-ups of a map of a million objects. */
   queryP50Lookups: number;
@@ -22,6 +24,7 @@ export function climb(deploys: number): LadderRow {
   const memory = createDeployMemory();
   const facts = Array.from({ length: deploys }, (_, index) => toFact(random, index));
   const failed = facts.map(() => random() < 0.02);
+  const floorMs = timeCounting(facts, failed);
   const begun = performance.now();
   // Outcomes come ten deploys late, so that about ten are always under way.
   for (let index = 0; index < deploys + 10; index += 1) {
@@ -54,6 +57,7 @@ export function climb(deploys: number): LadderRow {
   return {
     deploys,
     ingestPerSecond: (deploys / ingestMs) * 1000,
+    floorPerSecond: (deploys / floorMs) * 1000,
     lookupNs,
     queryP50Lookups: p50 / lookupNs,
     queryP99Lookups: p99 / lookupNs,
@@ -76,6 +80,26 @@ function toFact(random: () => number, index: number): DeployFact {
     startedAtMs: Date.UTC(2025, 0, 1) + index * 60_000,
     strategy: 'direct',
   };
+}
+
+/** Milliseconds for counting deploys and failures by service, outcomes ten deploys late as well. */
+function timeCounting(facts: readonly DeployFact[], failed: readonly boolean[]): number {
+  const counts = new Map<string, { deploys: number; failures: number }>();
+  const open = new Map<string, DeployFact>();
+  const begun = performance.now();
+  for (let index = 0; index < facts.length + 10; index += 1) {
+    const fact = facts[index];
+    if (fact !== undefined) open.set(fact.id, fact);
+    const ended = open.get(facts[index - 10]?.id ?? '');
+    if (ended === undefined) continue;
+    open.delete(ended.id);
+    const key = `${ended.cluster}/${ended.environment}/${ended.namespace}/${ended.service}`;
+    const known = counts.get(key) ?? { deploys: 0, failures: 0 };
+    known.deploys += 1;
+    if (failed[index - 10] === true) known.failures += 1;
+    counts.set(key, known);
+  }
+  return performance.now() - begun;
 }
 
 function timeLookups(random: () => number): number {

@@ -237,7 +237,7 @@ function benchLadder(sizes: readonly number[]): void {
     const row = climb(size);
     line(
       `${size} deploys`,
-      `ingest ${Math.round(row.ingestPerSecond / 1000)}k/s  query p50 ${row.queryP50Lookups.toFixed(0)} p99 ${row.queryP99Lookups.toFixed(0)} look-ups ` +
+      `ingest ${Math.round(row.ingestPerSecond / 1000)}k/s (${(row.floorPerSecond / row.ingestPerSecond).toFixed(0)} times counting by service)  query p50 ${row.queryP50Lookups.toFixed(0)} p99 ${row.queryP99Lookups.toFixed(0)} look-ups ` +
         `(${row.queryP99Us.toFixed(0)} us; look-up ${row.lookupNs.toFixed(0)} ns)  snapshot ${row.snapshotBytesPerDeploy.toFixed(0)} B per deploy  load ${row.loadMs.toFixed(0)} ms`,
     );
   }
