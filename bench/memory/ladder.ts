@@ -1,4 +1,4 @@
-import type { DeployFact } from '../../src/memory/facts.ts';
+import type { DeployFact, OutcomeFact } from '../../src/memory/facts.ts';
 import { createDeployMemory } from '../../src/memory/memory.ts';
 import { createRandom } from './random.ts';
 
@@ -18,32 +18,31 @@ export interface LadderRow {
 
 const SERVICES = 5000;
 
+/** Told one after the other and then let go, as a history that is read from a file: the memory holds what it needs. */
+const CHUNK = 10_000;
+/** Outcomes come ten deploys late, so that about ten are always under way. */
+const LATE = 10;
+
 /** Times ingest, query and load at one size. Times depend on the machine; the look-ups are measured in the same process. */
 export function climb(deploys: number): LadderRow {
   const random = createRandom(42);
   const memory = createDeployMemory();
-  const facts = Array.from({ length: deploys }, (_, index) => toFact(random, index));
-  const failed = facts.map(() => random() < 0.02);
-  const floorMs = timeCounting(facts, failed);
-  const begun = performance.now();
-  // Outcomes come ten deploys late, so that about ten are always under way.
-  for (let index = 0; index < deploys + 10; index += 1) {
-    const fact = facts[index];
-    if (fact !== undefined) memory.recordDeploy(fact);
-    const ended = facts[index - 10];
-    if (ended !== undefined)
-      memory.recordOutcome({
-        deployId: ended.id,
-        atMs: (fact ?? ended).startedAtMs,
-        outcome: failed[index - 10] === true ? 'failed' : 'healthy',
-      });
+  const counting = createCounting();
+  let late: DeployFact[] = [];
+  let ingestMs = 0;
+  let floorMs = 0;
+  for (let first = 0; first < deploys; first += CHUNK) {
+    const facts = Array.from({ length: Math.min(CHUNK, deploys - first) }, (_, index) => toFact(random, first + index));
+    const ends = [...late, ...facts].slice(0, -LATE).map((fact) => toEnd(random, fact));
+    late = [...late, ...facts].slice(-LATE);
+    floorMs += timeTelling(facts, ends, counting);
+    ingestMs += timeTelling(facts, ends, memory);
   }
-  const ingestMs = performance.now() - begun;
-  const lastMs = facts.at(-1)?.startedAtMs ?? 0;
+  const lastMs = late.at(-1)?.startedAtMs ?? 0;
   const lookupNs = timeLookups(random);
   const queryNs: number[] = [];
   for (let index = 0; index < 3000; index += 1) {
-    const scope = facts[Math.floor(random() * deploys)] ?? toFact(random, 0);
+    const scope = toFact(random, 0);
     const from = process.hrtime.bigint();
     memory.assess({ scope, atMs: lastMs, version: 'v1', changeKind: 'set_image' });
     queryNs.push(Number(process.hrtime.bigint() - from));
@@ -82,24 +81,45 @@ function toFact(random: () => number, index: number): DeployFact {
   };
 }
 
-/** Milliseconds for counting deploys and failures by service, outcomes ten deploys late as well. */
-function timeCounting(facts: readonly DeployFact[], failed: readonly boolean[]): number {
-  const counts = new Map<string, { deploys: number; failures: number }>();
-  const open = new Map<string, DeployFact>();
+interface Listener {
+  recordDeploy(fact: DeployFact): unknown;
+  recordOutcome(fact: OutcomeFact): unknown;
+}
+
+/** Milliseconds for telling deploys, and in between the ends of earlier ones. */
+function timeTelling(facts: readonly DeployFact[], ends: readonly OutcomeFact[], told: Listener): number {
+  const behind = facts.length - ends.length;
   const begun = performance.now();
-  for (let index = 0; index < facts.length + 10; index += 1) {
+  for (let index = 0; index < facts.length; index += 1) {
     const fact = facts[index];
-    if (fact !== undefined) open.set(fact.id, fact);
-    const ended = open.get(facts[index - 10]?.id ?? '');
-    if (ended === undefined) continue;
-    open.delete(ended.id);
-    const key = `${ended.cluster}/${ended.environment}/${ended.namespace}/${ended.service}`;
-    const known = counts.get(key) ?? { deploys: 0, failures: 0 };
-    known.deploys += 1;
-    if (failed[index - 10] === true) known.failures += 1;
-    counts.set(key, known);
+    if (fact !== undefined) told.recordDeploy(fact);
+    const end = ends[index - behind];
+    if (end !== undefined) told.recordOutcome(end);
   }
   return performance.now() - begun;
+}
+
+/** What any memory must do at least: count deploys and failures by place. */
+function createCounting() {
+  const counts = new Map<string, { deploys: number; failures: number }>();
+  const open = new Map<string, DeployFact>();
+  return {
+    recordDeploy: (fact: DeployFact) => open.set(fact.id, fact),
+    recordOutcome: ({ deployId, outcome }: OutcomeFact) => {
+      const fact = open.get(deployId);
+      if (fact === undefined) return;
+      open.delete(deployId);
+      const key = `${fact.cluster}/${fact.environment}/${fact.namespace}/${fact.service}`;
+      const known = counts.get(key) ?? { deploys: 0, failures: 0 };
+      known.deploys += 1;
+      if (outcome === 'failed') known.failures += 1;
+      counts.set(key, known);
+    },
+  };
+}
+
+function toEnd(random: () => number, { id, startedAtMs }: DeployFact): OutcomeFact {
+  return { deployId: id, atMs: startedAtMs + LATE * 60_000, outcome: random() < 0.02 ? 'failed' : 'healthy' };
 }
 
 function timeLookups(random: () => number): number {
