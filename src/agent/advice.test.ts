@@ -87,7 +87,10 @@ async function advise(
     policy: { settings: parsePolicySettings({}), freezeWindows },
     settings: toSettings({ cluster, budgets: createBudgets({ settleMs: SETTLE_SECONDS * 1000 }) }),
   });
-  const facts = toShopFacts([toServiceFacts('redis', { kind: 'StatefulSet', image: 'redis:7' })]);
+  const facts = toShopFacts([
+    toServiceFacts('redis', { kind: 'StatefulSet', image: 'redis:7' }),
+    toServiceFacts('node-logs', { kind: 'DaemonSet', image: 'logs:1' }),
+  ]);
   return { advice: await adviseOn(deps, context, { plan, facts, services }), events: context.events };
 }
 
@@ -150,6 +153,13 @@ describe('advice', () => {
     expect(advice.strategy).toBe('hold');
     expect(advice.careReasons[0]).not.toContain('a healthy state must hold');
     expect(events[0]?.data).toMatchObject({ strategy: 'hold' });
+  });
+
+  it('never is to shift traffic of what no Deployment runs, whatever was asked for', async () => {
+    for (const version of ['1', '2']) await remember('node-logs', 'healthy', version);
+    const { advice, events } = await advise(['node-logs'], { strategy: 'canary', rolloutsAvailable: true });
+    expect(advice.strategy).toBe('direct');
+    expect(JSON.stringify(events)).toContain('No Deployment runs this service');
   });
 
   it('asks a person while a freeze window is open', async () => {

@@ -5,6 +5,7 @@ import type { Strategy } from '../memory/facts.ts';
 import { findSymptom, listFixAttempts, toFixName } from '../memory/fix-attempts.ts';
 import type { RepositoryFacts, WorkingPlan } from '../model/planning.ts';
 import { findFreezeWindow } from '../policy/freeze-window.ts';
+import { findStrategy } from '../rollout/current.ts';
 import type { PlanAdvice } from '../ticket/plan.ts';
 import { toChangeKind, toVersion } from './deploy-facts.ts';
 import type { AgentDeps, RunContext } from './deps.ts';
@@ -90,6 +91,8 @@ async function recall(
     const known = memory.context(scope, now, {
       changeKind,
       stateful: isStateful(objects),
+      // What is yet to come may well have a Deployment.
+      shiftable: objects.length === 0 || findStrategy(objects) !== undefined,
       rolloutsAvailable,
       freeze,
       ...(version === undefined ? {} : { version }),

@@ -709,6 +709,17 @@ describe('the server', () => {
     expect(samples).toContain('tiphys_http_requests_total{method="GET",route="/api/health",status="200"} 1');
     expect(samples).toContain('tiphys_http_requests_total{method="GET",route="unknown",status="404"} 1');
     expect(samples.find((line) => line.startsWith('tiphys_tickets{status="observing"}'))).toMatch(/ [1-9]\d*$/);
+    // Nothing is declared that nothing moves: what is left out here moves in the tests of the streams and the events.
+    const declared = [...response.text.matchAll(/^# TYPE (tiphys_\S+)/gm)].map(([, name]) => name ?? '');
+    const own = declared.filter((name) => !/^tiphys_(?:process|nodejs)_/.test(name));
+    expect(own.toSorted()).toEqual([
+      'tiphys_event_streams',
+      'tiphys_http_request_duration_seconds',
+      'tiphys_http_requests_total',
+      'tiphys_outbox_events',
+      'tiphys_tickets',
+    ]);
+    expect(samples).toContain('tiphys_http_request_duration_seconds_count{method="GET",route="/api/health"} 1');
   });
 
   it('serves its documentation and guards its pages', async () => {

@@ -10,7 +10,7 @@ import { createDeployMemory } from './memory.ts';
 import type { RiskAssessment, RiskInput } from './risk.ts';
 import { toLogit } from './statistics.ts';
 import type { CostTable, StrategyChoice, StrategyInput } from './strategy.ts';
-import { formatPercent } from './strategy.ts';
+import { formatPercent, toStrategyInput } from './strategy.ts';
 
 /** A failure that a person wants kept in mind, with how often it came. */
 export interface PinnedPattern {
@@ -118,14 +118,7 @@ export function createCorrectedMemory(
       const asked = set === undefined ? input : { override: set.strategy, ...input };
       const plain = memory.context(scope, atMs, asked);
       const risk = withPins(plain.risk, pins);
-      const strategy = choose(risk, {
-        environment: scope.environment,
-        stateful: input.stateful ?? false,
-        rolloutsAvailable: input.rolloutsAvailable ?? true,
-        ...(input.wish === undefined ? {} : { wish: input.wish }),
-        ...(input.freeze === undefined ? {} : { freeze: input.freeze }),
-        ...(asked.override === undefined ? {} : { override: asked.override }),
-      });
+      const strategy = choose(risk, toStrategyInput(scope.environment, asked));
       return {
         ...plain,
         risk,

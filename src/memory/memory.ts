@@ -7,12 +7,11 @@ import { toMemoryGraph } from './graph.ts';
 import { createProjection } from './projection.ts';
 import type { Prediction, RiskAssessment, RiskInput } from './risk.ts';
 import { listRecent } from './service-state.ts';
-import type { CostTable, StrategyChoice, StrategyInput } from './strategy.ts';
-import { chooseStrategy } from './strategy.ts';
+import type { AskedStrategy, CostTable, StrategyChoice, StrategyInput } from './strategy.ts';
+import { chooseStrategy, toStrategyInput } from './strategy.ts';
 
 /** What a context may take from outside the memory; all of it optional. */
-export type ContextInput = Partial<Omit<StrategyInput, 'environment'>> &
-  Pick<RiskInput, 'version' | 'changeKind' | 'size'>;
+export type ContextInput = AskedStrategy & Pick<RiskInput, 'version' | 'changeKind' | 'size'>;
 
 /**
  * What was deployed and how it ended, in memory. A pure function of the facts in the order in which they were told: the
@@ -103,14 +102,7 @@ export function createDeployMemory(options: MemoryOptions = {}): DeployMemory {
         ...(size === undefined ? {} : { size }),
         stateful: input.stateful ?? false,
       });
-      const choice = choose(risk, {
-        environment: scope.environment,
-        stateful: input.stateful ?? false,
-        rolloutsAvailable: input.rolloutsAvailable ?? true,
-        ...(input.wish === undefined ? {} : { wish: input.wish }),
-        ...(input.freeze === undefined ? {} : { freeze: input.freeze }),
-        ...(input.override === undefined ? {} : { override: input.override }),
-      });
+      const choice = choose(risk, toStrategyInput(scope.environment, input));
       return toMemoryContext(risk, choice, projection.patterns(scope), projection.find(scope));
     },
     history: (scope, limit) => {

@@ -37,6 +37,7 @@ describe('choosing a strategy', () => {
   it.each([
     ['stateful services', { stateful: true }, {}],
     ['clusters without Argo Rollouts', { rolloutsAvailable: false }, {}],
+    ['what no Deployment runs', { shiftable: false }, {}],
     ['first deploys', {}, { firstDeploy: true }],
   ])('never shifts traffic for %s and says why', (_name, change, over) => {
     const choice = chooseStrategy(assessment(0.1, over), input(change));

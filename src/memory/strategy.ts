@@ -39,6 +39,8 @@ export interface StrategyInput {
   environment: string;
   /** Has state of its own: two versions side by side are not safe. */
   stateful: boolean;
+  /** False where a Rollout cannot take the place of what runs it, such as a DaemonSet or a CronJob. By default true. */
+  shiftable?: boolean;
   /** What the ticket asked for in so many words. */
   wish?: Strategy;
   /** A freeze window is open. */
@@ -48,6 +50,22 @@ export interface StrategyInput {
   /** What the operator set for this service. */
   override?: Strategy;
 }
+
+/** What is not said is taken as usual: no state, pods of a Deployment, Argo Rollouts there. */
+export function toStrategyInput(
+  environment: string,
+  { stateful = false, rolloutsAvailable = true, shiftable, wish, freeze, override }: AskedStrategy,
+): StrategyInput {
+  return {
+    ...{ environment, stateful, rolloutsAvailable },
+    ...(shiftable === undefined ? {} : { shiftable }),
+    ...(wish === undefined ? {} : { wish }),
+    ...(freeze === undefined ? {} : { freeze }),
+    ...(override === undefined ? {} : { override }),
+  };
+}
+
+export type AskedStrategy = Partial<Omit<StrategyInput, 'environment'>>;
 
 export interface StrategyChoice {
   /** `hold` asks a person before anything is pushed. */
@@ -134,6 +152,8 @@ function expectedCosts(probability: number, costs: EnvironmentCosts): Record<Str
 /** Why nothing but direct is possible, if so. */
 function findBarrier(assessment: RiskAssessment, input: StrategyInput): string | undefined {
   if (input.stateful) return 'The service keeps state: two versions must not run side by side.';
+  if (input.shiftable === false)
+    return 'No Deployment runs this service, and only the pods of one can be replaced step by step.';
   if (!input.rolloutsAvailable) return 'Argo Rollouts is not installed, so traffic cannot be shifted step by step.';
   if (assessment.firstDeploy)
     return 'This is the first deploy that memory knows of: it has nothing to judge a canary by.';
