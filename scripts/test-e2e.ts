@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { findObstacles } from '../test/contract/argocd/readiness.ts';
 import { loadServerSettings, VARIABLES } from '../test/contract/argocd/settings.ts';
 
+const SUITE = 'test/contract/argocd';
 const SECRET = /TOKEN|PASSWORD|KEY/;
 
 function say(text: string): void {
@@ -26,11 +27,13 @@ async function runSuite(args: readonly string[]): Promise<number> {
   const dir = mkdtempSync(join(tmpdir(), 'tiphys-e2e-'));
   const log = join(dir, 'log');
   writeFileSync(log, '');
+  // Files that are named stand in place of all of them.
+  const isNarrowed = args.some((arg) => arg.includes(SUITE));
   const vitest = fileURLToPath(new URL('../node_modules/vitest/vitest.mjs', import.meta.url));
   const child = spawn(
     process.execPath,
-    // One file after the other: a cluster that others use too is not to be kept busier than needed.
-    [vitest, 'run', 'test/contract/argocd', '--no-file-parallelism', ...args],
+    // One file after the other: a cluster that others use too is not to be kept busier than needed. Verbose, for the reasons of skips.
+    [vitest, 'run', ...(isNarrowed ? [] : [SUITE]), '--no-file-parallelism', '--reporter=verbose', ...args],
     {
       cwd: fileURLToPath(new URL('..', import.meta.url)),
       env: { ...process.env, TIPHYS_E2E_BACKEND: 'server', TIPHYS_E2E_LOG: log },
