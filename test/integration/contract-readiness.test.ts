@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestSandbox, type TestSandbox } from '../../src/sandbox/test-sandbox.ts';
+import { toSetUpHint } from '../contract/argocd/applications.ts';
 import { findObstacles } from '../contract/argocd/readiness.ts';
 import { IN_CLUSTER, loadServerSettings, type ServerSettings } from '../contract/argocd/settings.ts';
 import { startTlsFront, type TlsFront } from '../support/tls-front.ts';
@@ -83,6 +84,25 @@ describe('before the contract suite is run against a server', () => {
     const [obstacle] = await findObstacles({ ...settings, git: { ...settings.git, pushUrl: empty } });
     expect(obstacle?.what).toMatch(/^The repository takes no push from here: /);
     expect(obstacle?.fix).toContain('TIPHYS_E2E_GIT_PUSH_URL');
+  });
+
+  it.each([
+    ['resource :Namespace is not permitted in project team', 'TIPHYS_E2E_NAMESPACE'],
+    [
+      'application spec for x is invalid: InvalidSpecError: repository not accessible: authentication required',
+      'register',
+    ],
+    [
+      "InvalidSpecError: application repo https://git/x is not permitted in project 'team'",
+      'TIPHYS_E2E_ARGOCD_PROJECT',
+    ],
+    [
+      "application destination server 'https://k' and namespace 'x' do not match any of the allowed destinations in project 'team'",
+      'TIPHYS_E2E_DESTINATION_SERVER',
+    ],
+  ])('a set-up that Argo CD refuses gets a way out: %s', (said, hint) => {
+    expect(toSetUpHint(said)).toContain(hint);
+    expect(toSetUpHint('one or more objects failed to apply')).toBe('');
   });
 
   it('a file of an authority that is not there is named, not a stack', () => {

@@ -75,7 +75,8 @@ export function createApplications(
 
   const post = async (query: string, folder: string, options: ApplicationOptions) => {
     const answer = await caller.call('POST', `/api/v1/applications${query}`, { body: toBody(folder, options) });
-    if (answer.status !== 200) throw new Error(`create ${nameOf(folder)}: ${answer.status} ${answer.text}`);
+    if (answer.status !== 200)
+      throw new Error(`create ${nameOf(folder)}: ${answer.status} ${answer.text}${toSetUpHint(answer.text)}`);
   };
 
   const get: Applications['get'] = async (name, query = '') => {
@@ -160,7 +161,11 @@ export function createApplications(
       const name = await createApplication(HOLDER);
       await get(name, 'refresh=normal');
       await sync(name);
-      await until(name, 'synced', (application) => application.status.operationState?.phase === 'Succeeded');
+      const done = await until(name, 'synced', ({ status }) => status.operationState?.finishedAt !== undefined);
+      const { phase, message, syncResult } = done.status.operationState;
+      if (phase === 'Succeeded') return;
+      const said = [message, ...(syncResult?.resources ?? []).map((one: Json) => one.message)].join('; ');
+      throw new Error(`namespace ${namespace} could not be made: ${said}${toSetUpHint(said)}`);
     },
     removeAll: async () => {
       const holder = nameOf(HOLDER);
@@ -189,4 +194,26 @@ export async function removeLeftovers(caller: Caller, { project }: ServerSetting
     await caller.call('DELETE', `/api/v1/applications/${metadata.name}?${where}&cascade=true`);
   }
   return old.map(({ metadata }) => `Application ${metadata.name}`);
+}
+
+const SET_UP: readonly [pattern: RegExp, hint: string][] = [
+  [/resource \S*Namespace is not permitted/i, 'name a namespace that exists in TIPHYS_E2E_NAMESPACE'],
+  [
+    /repository not accessible|authentication required|authorization failed|could not read from remote/i,
+    'register the repository in Argo CD, with credentials where it needs them',
+  ],
+  [
+    /repo\S* .*is not permitted in project/i,
+    'let the project use the repository, or name another in TIPHYS_E2E_ARGOCD_PROJECT',
+  ],
+  [
+    /destination .*(?:do not match|is not permitted|not found)|there are no clusters|cluster .*not found/i,
+    'name a cluster in TIPHYS_E2E_DESTINATION_SERVER to which the project may deploy',
+  ],
+];
+
+/** What a person has to set up where Argo CD refuses for a reason that is no fault of the commit. */
+export function toSetUpHint(said: string): string {
+  const found = SET_UP.find(([pattern]) => pattern.test(said));
+  return found === undefined ? '' : `\nWhat to do: ${found[1]}.`;
 }
