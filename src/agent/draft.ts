@@ -5,6 +5,7 @@ import { diffRendered } from '../manifest/diff.ts';
 import type { ObjectChange } from '../manifest/object.ts';
 import type { RenderedFile } from '../manifest/rendered.ts';
 import type { PlannedStep } from '../model/planning.ts';
+import { TICKET_TRAILER } from '../repo/commit.ts';
 import type { InfraRepo } from '../repo/infra-repo.ts';
 import type { WorkTree } from '../repo/work-tree.ts';
 import { checkWritePath } from '../repo/write-path.ts';
@@ -284,9 +285,9 @@ async function findLastChange(deps: DraftDeps, base: CommitSha, folder: string):
   );
   const newest = candidates[0];
   if (newest === undefined) return [];
-  const ticket = newest.trailers['Tiphys-Ticket']?.[0];
+  const ticket = newest.trailers[TICKET_TRAILER]?.[0];
   if (ticket === undefined) return [newest.sha];
-  return candidates.filter((commit) => commit.trailers['Tiphys-Ticket']?.[0] === ticket).map((commit) => commit.sha);
+  return candidates.filter((commit) => commit.trailers[TICKET_TRAILER]?.[0] === ticket).map((commit) => commit.sha);
 }
 
 async function writeFiles(

@@ -42,7 +42,7 @@ describe('the agent graph', () => {
         .filter(([path, text]) => path.startsWith('agent/') && pattern.test(toCode(text)))
         .map(([path]) => path)
         .toSorted();
-    expect(await users(/repo\.push\(/)).toEqual(['agent/pusher.ts']);
+    expect(await users(/repo\.push\(/)).toEqual(['agent/push-booked.ts']);
     expect(await users(/planner\.plan\(/)).toEqual(['agent/planner.ts']);
   });
 });

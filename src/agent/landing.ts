@@ -6,6 +6,7 @@ import { diffRendered } from '../manifest/diff.ts';
 import { toRefKey, toRefLabel, type ObjectChange } from '../manifest/object.ts';
 import { parseManifests } from '../manifest/parse.ts';
 import { toServiceName, type RenderedFile } from '../manifest/rendered.ts';
+import { CHANGE_TRAILER } from '../repo/commit.ts';
 import type { InfraRepo } from '../repo/infra-repo.ts';
 import { bookEffect, settleEffect } from '../ticket/effect-store.ts';
 import { copySnapshots } from '../ticket/observation-store.ts';
@@ -22,8 +23,6 @@ import { reviewDraft } from './validator.ts';
 
 // From a merged pull request to what is watched: which commits it came to, however it was merged, and whether they bring
 // what was approved.
-
-const CHANGE_TRAILER = 'Tiphys-Change';
 
 /** What to write down about a pull request that has ended on the host; undefined while it is open. */
 export async function readEnd(

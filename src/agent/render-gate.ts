@@ -11,6 +11,7 @@ import { toPlain } from '../lib/plain-text.ts';
 import { listRenderedObjects } from '../manifest/diff.ts';
 import { toRefKey, type ManifestObject } from '../manifest/object.ts';
 import type { RenderedFile } from '../manifest/rendered.ts';
+import { TICKET_TRAILER } from '../repo/commit.ts';
 import type { StoredPlan } from '../ticket/plan.ts';
 import type { Finding } from '../validation/finding.ts';
 import type { AgentDeps, RenderGateSettings, RunContext } from './deps.ts';
@@ -96,7 +97,7 @@ async function makeReviewCommit(deps: AgentDeps, context: RunContext, plan: Stor
         throw new AppError('internal', 'the plan that was drafted can no longer be applied');
       const head = await workTree.commit({
         message: `review: ${plan.intent.summary.replace(/\s+/g, ' ').slice(0, 60)}\n\nNot approved. Made to ask Argo CD what it would render.`,
-        trailers: { 'Tiphys-Ticket': plan.ticketId },
+        trailers: { [TICKET_TRAILER]: plan.ticketId },
       });
       return head === undefined ? undefined : { base, head, applied };
     },

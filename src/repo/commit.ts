@@ -6,6 +6,11 @@ export interface CommitAuthor {
   email: string;
 }
 
+// What a commit of ours says of itself, one line each at the end of its message.
+export const TICKET_TRAILER = 'Tiphys-Ticket';
+export const STEP_TRAILER = 'Tiphys-Step';
+export const CHANGE_TRAILER = 'Tiphys-Change';
+
 const TRAILER_KEY = /^[A-Za-z][A-Za-z0-9-]{0,63}$/;
 const MAX_MESSAGE_CHARS = 20_000;
 // People and programs give weight to these wherever they read them.

@@ -2,6 +2,7 @@ import type { CommitSha } from '../lib/ids.ts';
 import { parseCommitSha } from '../lib/ids.ts';
 import { toIsoTime } from '../lib/clock.ts';
 import { AppError } from '../lib/errors.ts';
+import { CHANGE_TRAILER, STEP_TRAILER, TICKET_TRAILER } from './commit.ts';
 import type { Git } from './git.ts';
 import { toGitError } from './git-error.ts';
 import { parseRepoPath } from './paths.ts';
@@ -66,7 +67,7 @@ export async function findCommitsByTrailer(
   return commits.filter(has).slice(0, toLimit(limit));
 }
 
-const GRAPH_KEYS = ['Tiphys-Ticket', 'Tiphys-Step', 'Tiphys-Change'];
+const GRAPH_KEYS = [TICKET_TRAILER, STEP_TRAILER, CHANGE_TRAILER];
 
 /** The history as git draws it, with our trailers under the subjects. */
 export async function drawGraph(query: { git: Git; gitDir: string; from: string; limit: number }): Promise<string> {
