@@ -76,7 +76,7 @@ async function draft(deps: AgentDeps, plan: StoredPlan, context: RunContext): Pr
 function toSummary(outcome: DraftOutcome): string {
   switch (outcome.kind) {
     case 'applied':
-      return [...outcome.summaries, `${outcome.changes.length} rendered objects differ`].join('\n');
+      return [...outcome.summaries, `rendered objects that differ: ${outcome.changes.length}`].join('\n');
     case 'synth_failed':
       return `step ${outcome.step + 1} does not render: ${outcome.message}`;
     case 'step_failed':

@@ -115,7 +115,7 @@ async function fromHook(reading: Reading, hook: ObjectRef, message: string): Pro
   const line = findTellingLine(report?.logTail ?? []);
   return {
     class: 'hook',
-    sentence: `The hook ${toRefLabel(hook)} failed: ${message}${line === undefined ? '' : ` Its log says: ${line.trim()}`}`,
+    sentence: `The hook ${toRefLabel(hook)} failed: ${message}${line === undefined ? '' : ` Its log says: ${toSentenceEnd(line)}`}`,
     object: hook,
     reason: 'HookFailed',
     message,
@@ -231,8 +231,14 @@ function toSentence(
 ): string {
   const code = exitCode === undefined ? '' : ` with exit code ${exitCode}`;
   const why = because === '' ? item.message : because;
-  const log = line === undefined ? '' : ` Its log says: ${line.trim()}`;
+  const log = line === undefined ? '' : ` Its log says: ${toSentenceEnd(line)}`;
   return `${toRefLabel(item.ref)} is ${item.status || 'not well'}: ${WORDS[named]}${code}${why === '' ? '' : ` (${why})`}.${log}`;
+}
+
+/** A line of others as the end of a sentence of ours: what follows it begins a new one. */
+function toSentenceEnd(line: string): string {
+  const text = line.trim();
+  return /[.!?]$/.test(text) ? text : `${text}.`;
 }
 
 function fromNothing({ status, metadata }: Application): Diagnosis {

@@ -4,7 +4,8 @@ import { EXIT } from './failure.ts';
 import { toJsonText } from './json.ts';
 import { toCell, toTable } from './table.ts';
 import type { Terminal } from './terminal.ts';
-import { findTicket, toShortId } from './ticket-id.ts';
+import { toShortId } from '../client/words.ts';
+import { findTicket } from './ticket-id.ts';
 
 export interface AuditListOptions extends ConnectionOptions {
   ticket?: string;

@@ -4,7 +4,7 @@ import { openDatabase } from '../database/open.ts';
 import { silentLogger } from '../lib/logger.ts';
 import { playTicket, startProduct, untilStatus, untilTicket, type Product } from '../../test/support/product.ts';
 import { runCommand } from './test-terminal.ts';
-import { toShortId } from './ticket-id.ts';
+import { toShortId } from '../client/words.ts';
 
 let product: Product;
 beforeAll(async () => {

@@ -4,7 +4,8 @@ import type { ApiClient, NewTicket } from '../client/api-client.ts';
 import { connect, type ConnectionOptions } from './connect.ts';
 import { toJsonText } from './json.ts';
 import type { Terminal } from './terminal.ts';
-import { findTicket, toShortId } from './ticket-id.ts';
+import { toShortId } from '../client/words.ts';
+import { findTicket } from './ticket-id.ts';
 import { renderPlan, renderTicket, renderTickets, toBlock, toNextLines } from './ticket-render.ts';
 import { showEvent, toExitCode, watchTicket } from './watch.ts';
 

@@ -5,7 +5,8 @@ import { connect, type ConnectionOptions } from './connect.ts';
 import { toCell } from './table.ts';
 import type { Terminal } from './terminal.ts';
 import { finish, readText, type MoveOptions } from './ticket-actions.ts';
-import { findTicket, toShortId } from './ticket-id.ts';
+import { toShortId } from '../client/words.ts';
+import { findTicket } from './ticket-id.ts';
 import { renderPlan } from './ticket-render.ts';
 
 // What a person decides about a ticket. Nothing is agreed to without saying or having seen what.

@@ -4,12 +4,6 @@ import { AppError, isAppError } from '../lib/errors.ts';
 import { isTicketId } from '../lib/ids.ts';
 import type { ApiClient } from '../client/api-client.ts';
 
-/** The end of an id: its beginning is the time, which tickets of the same day share. */
-export function toShortId(id: string): string {
-  return id.slice(-SHORT);
-}
-
-const SHORT = 8;
 const MIN_LENGTH = 4;
 const PAGE = 200;
 /** Abbreviations are looked up among this many of the newest tickets. */

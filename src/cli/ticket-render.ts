@@ -3,7 +3,7 @@ import { toPlain } from '../lib/plain-text.ts';
 import { renderDifference } from './demo/render.ts';
 import type { Style } from './demo/style.ts';
 import { toAge, toCell, toTable } from './table.ts';
-import { toShortId } from './ticket-id.ts';
+import { toShortId } from '../client/words.ts';
 
 /** The colour of a status: green and red for good and bad ends, yellow where a person is needed. */
 function paintStatus(status: string, text: string, style: Style): string {

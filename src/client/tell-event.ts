@@ -1,5 +1,5 @@
 import type { TicketEvent } from '../ticket/event.ts';
-import { toShortHash, toStatusWord, type Tone } from './words.ts';
+import { toCount, toShortHash, toStatusWord, type Tone } from './words.ts';
 
 /** One event as a reader is told it. Texts of others are as they came: whoever shows them makes them safe. */
 export interface Telling {
@@ -25,7 +25,7 @@ export function tellEvent(event: TicketEvent): Telling {
     case 'plan':
       return {
         who: 'plan',
-        text: `${data.summary} (${data.changedObjects} objects, risk ${data.risk}, ${data.strategy})`,
+        text: `${data.summary} (${toCount(data.changedObjects, 'object')}, risk ${data.risk}, ${data.strategy})`,
         tone: 'bold',
         more: [
           ...data.steps.map((step, index) => ({ text: `${index + 1}. ${step.title}` })),
@@ -71,7 +71,7 @@ export function tellEvent(event: TicketEvent): Telling {
     case 'commit':
       return {
         who: 'commit',
-        text: `${data.sha.slice(0, 9)} ${data.subject} (${data.files} files)`,
+        text: `${data.sha.slice(0, 9)} ${data.subject} (${toCount(data.files, 'file')})`,
         tone: toPurposeTone(data.purpose),
       };
     case 'push':

@@ -34,6 +34,16 @@ export function toRiskTone(risk: string): Tone {
   return risk === 'low' ? 'good' : 'dim';
 }
 
+/** The end of an id: its beginning is the time, which tickets of the same day share. */
+export function toShortId(id: string): string {
+  return id.slice(-8);
+}
+
+/** `1 object`, `2 objects`. */
+export function toCount(count: number, word: string): string {
+  return `${count} ${word}${count === 1 ? '' : 's'}`;
+}
+
 export function toShortHash(hash: string): string {
   return hash.slice(0, 12);
 }

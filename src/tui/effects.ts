@@ -45,7 +45,12 @@ export function createEffects(deps: EffectDeps): Effects {
       case 'prepare_approval':
         return await prepareApproval(effect.id);
       case 'approve':
-        return await change('Approved.', async () => await client.approvePlan(effect.id, effect.changeHash));
+        await change('Approved. It is pushed next, and then watched until it is live.', async () =>
+          client.approvePlan(effect.id, effect.changeHash),
+        );
+        // What happens next is told there.
+        if (getState().open?.id === effect.id) dispatch({ type: 'tab_shown', tab: 'timeline' });
+        return;
       case 'grant':
         return await change('Granted.', async () => await client.grant(effect.id, effect.approvalId));
       case 'send_text':
@@ -140,14 +145,17 @@ export function createEffects(deps: EffectDeps): Effects {
 }
 
 function toApproval(ticket: TicketView, plan: PlanView, changeHash: string) {
+  const count = (type: PlanView['changes'][number]['type']) => plan.changes.filter((one) => one.type === type).length;
   return {
     kind: 'approve',
     ticketId: ticket.id,
     title: ticket.title,
     changeHash,
+    summary: plan.summary,
+    strategy: plan.advice.strategy,
     risk: plan.risk?.level ?? 'unknown',
     reasons: (plan.risk?.reasons ?? []).map(({ detail }) => detail),
-    objects: plan.changes.length,
-    findings: plan.findings.length,
+    objects: { added: count('added'), changed: count('changed'), removed: count('removed') },
+    warnings: plan.findings.filter(({ severity }) => severity !== 'info').length,
   } as const;
 }

@@ -2,7 +2,17 @@ import { describe, expect, it } from 'vitest';
 import type { Effect } from './model.ts';
 import { currentTicket } from './select.ts';
 import { reduce } from './state.ts';
-import { HASH, makeInfo, makePlan, makeState, makeTicket, makeWaiting, pressKeys, textOf } from './test-state.ts';
+import {
+  HASH,
+  makeApproval,
+  makeInfo,
+  makePlan,
+  makeState,
+  makeTicket,
+  makeWaiting,
+  pressKeys,
+  textOf,
+} from './test-state.ts';
 
 const listed = (...tickets: ReturnType<typeof makeTicket>[]) =>
   makeState([{ type: 'tickets_loaded', tickets, isLast: true }]);
@@ -125,17 +135,7 @@ describe('typing', () => {
 });
 
 describe('decisions', () => {
-  const dialog = {
-    kind: 'approve',
-    ticketId: id,
-    title: 'Update api',
-    changeHash: HASH,
-    risk: 'high',
-    reasons: ['production serves real users'],
-    objects: 2,
-    findings: 0,
-  } as const;
-  const asked = makeState([...opened(), { type: 'dialog_opened', dialog }]);
+  const asked = makeState([...opened(), makeApproval({ ticketId: id })]);
 
   it('approves exactly the hash that was shown, and only with y', () => {
     expect(textOf(asked)).toContain(HASH);

@@ -75,10 +75,14 @@ export type Dialog =
       ticketId: string;
       title: string;
       changeHash: string;
+      /** What would be done, in the plan's words; the title is the ticket's. */
+      summary: string;
+      strategy: string;
       risk: string;
       reasons: readonly string[];
-      objects: number;
-      findings: number;
+      objects: { added: number; changed: number; removed: number };
+      /** Findings that are more than information. */
+      warnings: number;
     }
   | { kind: 'grant'; ticketId: string; approvalId: string; purpose: string; sentence: string; changeHash: string }
   | {

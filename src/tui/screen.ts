@@ -42,6 +42,8 @@ export function openScreen(terminal: Terminal, handlers: { onKey: (key: Key) => 
     } else {
       const known = toKey(char, key);
       if (known !== undefined) handlers.onKey(known);
+      // Pressed twice, it comes in one piece.
+      if (sequence === '\x1b\x1b') handlers.onKey({ kind: 'named', name: 'escape' });
     }
   };
   const onResize = () => {

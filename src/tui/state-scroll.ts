@@ -39,9 +39,10 @@ function scroll(state: State, by: Scroll): State {
     }
     case 'ticket':
       return withOpen(state, (open) => {
-        const count = tabRows(open, state.size.width).length;
+        const count = tabRows(state, open, state.size.width).length;
         const last = Math.max(0, count - roomOf(state));
-        const top = move(topNow(state, open), by, last, roomOf(state));
+        const limit = open.tab === 'difference' && by !== 'end' ? Math.max(0, count - 1) : last;
+        const top = move(topNow(state, open), by, limit, roomOf(state));
         return {
           ...open,
           tops: { ...open.tops, [open.tab]: top },
@@ -63,7 +64,7 @@ function scroll(state: State, by: Scroll): State {
     }
     case 'help': {
       const height = state.size.height - FRAME_LINES;
-      return { ...state, helpTop: move(state.helpTop, by, helpRows().length - height, height) };
+      return { ...state, helpTop: move(state.helpTop, by, helpRows(state.size.width).length - height, height) };
     }
     case 'create':
       return state;
@@ -87,7 +88,7 @@ function roomOf(state: State): number {
 }
 
 function topNow(state: State, open: OpenTicket): number {
-  return topOf(open, tabRows(open, state.size.width).length, roomOf(state));
+  return topOf(open, tabRows(state, open, state.size.width).length, roomOf(state));
 }
 
 /** Folds the object whose lines are at the top, or unfolds it; its head comes to the top. */
@@ -103,7 +104,6 @@ function toggleFold(open: OpenTicket, top: number): OpenTicket {
 
 /** The next line with a match comes to the top; after the last one the first. */
 function seekMatch(open: OpenTicket, direction: 1 | -1): OpenTicket {
-  // As it was asked for: near the end the page cannot scroll that far, and the match after it would never be reached.
   const top = open.tops.difference;
   if (open.plan === undefined || open.search.text === '') return open;
   const matches = matchingRows(differenceRows(open.plan, open.folded, open.search.text));

@@ -2,7 +2,7 @@ import type { InfoView, PlanView, TicketView } from '../api/contract.ts';
 import type { TicketEvent } from '../ticket/event.ts';
 import { createState } from './initial.ts';
 import { toMeaning } from './keys.ts';
-import type { Action, Effect, Key, State } from './model.ts';
+import type { Action, Dialog, Effect, Key, State } from './model.ts';
 import { reduce } from './state.ts';
 import type { Line } from './text/lines.ts';
 import { toAnsi } from './text/paint.ts';
@@ -52,6 +52,24 @@ export function makeInfo(...names: readonly string[]): Action {
     ...{ warnings: [], tickets: {}, events: null, argocd: { url: 'http://one.example', instances } },
   };
   return { type: 'info_loaded', info, checks: [] };
+}
+
+/** The question whether a plan is to be approved. */
+export function makeApproval(given: Partial<Extract<Dialog, { kind: 'approve' }>> = {}): Action {
+  const dialog: Dialog = {
+    kind: 'approve',
+    ticketId: makeTicket(1).id,
+    title: 'Make api faster',
+    changeHash: HASH,
+    summary: 'Update api to 1.9.0',
+    strategy: 'canary',
+    risk: 'high',
+    reasons: ['production serves real users'],
+    objects: { added: 1, changed: 2, removed: 0 },
+    warnings: 0,
+    ...given,
+  };
+  return { type: 'dialog_opened', dialog };
 }
 
 export const HASH = 'ab'.repeat(32);

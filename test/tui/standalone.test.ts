@@ -48,7 +48,7 @@ describe.skipIf(!hasTmux())('tiphys tui --standalone, in tmux', () => {
     terminal.resize(160, 50);
     terminal.press('Escape');
     const board = await terminal.until(/PRIORITY/);
-    expect(board).toMatch(/1 tickets {3}wait for you 0 {3}resolved 1/);
+    expect(board).toMatch(/1 ticket {3}waiting for you 0 {3}resolved 1/);
     expect(board).toMatch(/Argo CD {2}reachable .*redis Synced Healthy/);
     terminal.press('m');
     await terminal.until(/^redis +production +\d+%/m);
@@ -66,7 +66,7 @@ describe.skipIf(!hasTmux())('tiphys tui --standalone, in tmux', () => {
     terminal.press('n');
     terminal.type('{red-fg}部署{/} \u202ereplicas q');
     terminal.press('C-s');
-    const shown = await terminal.until(/^\{red-fg\}部署\{\/\} replicas q +\d+s old$/m);
+    const shown = await terminal.until(/^\{red-fg\}部署\{\/\} replicas q +[0-9A-Z]{8} {2}\d+s old$/m);
     expect(shown.split('\n').every((line) => !line.includes('\u202e'))).toBe(true);
     expect(terminal.captureColours()).not.toMatch(new RegExp(`${ESCAPE}\\[[0-9;]*[34][0-7]`));
   });

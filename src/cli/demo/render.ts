@@ -1,5 +1,6 @@
 import type { PlanView } from '../../api/contract.ts';
 import { toRefLabel } from '../../manifest/object.ts';
+import { toCount } from '../../client/words.ts';
 import type { TicketEvent } from '../../ticket/event.ts';
 import { toPlain, type Style } from './style.ts';
 
@@ -22,7 +23,10 @@ export function renderEvent(event: TicketEvent, style: Style): string[] {
     }
     case 'plan':
       return [
-        line('plan', `${data.summary} (${data.changedObjects} objects, risk ${data.risk}, ${data.strategy})`),
+        line(
+          'plan',
+          `${data.summary} (${toCount(data.changedObjects, 'object')}, risk ${data.risk}, ${data.strategy})`,
+        ),
         ...data.steps.map((step, index) => line('', `${index + 1}. ${step.title}`)),
         ...data.careReasons.map((reason) => `  ${style.dim(''.padEnd(9))} ${style.yellow(toInset(reason))}`),
       ];

@@ -68,6 +68,12 @@ describe('hostile text', () => {
   });
 });
 
+describe('breaking', () => {
+  it('keeps a number and its percent sign together', () => {
+    expect(wrapCells('the estimate of 2.2 % is', 18)).toEqual(['the estimate of', '2.2 % is']);
+  });
+});
+
 describe('painting', () => {
   it('cuts at the width, wide characters included', () => {
     expect(toAnsi([span('ab'), span('部署'), span('cd')], 5, { hasColour: true })).toBe('ab部c');

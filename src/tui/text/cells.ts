@@ -92,12 +92,19 @@ export function fitCells(text: string, width: number): string {
   return `${cut}…${' '.repeat(width - 1 - cellWidth(cut))}`;
 }
 
+// A word of its own until the lines are made; clean text never holds it.
+const NO_BREAK = '\0';
+
 /** Cleaned and broken between words where it can be; never an empty list. */
 export function wrapCells(text: string, width: number): string[] {
   const room = Math.max(1, width);
   const lines: string[] = [];
   let line = '';
-  for (const word of cleanLine(text).split(' ')) {
+  // A number and its percent sign stay together.
+  for (const joinedWord of cleanLine(text)
+    .replace(/(\d) %/g, `$1${NO_BREAK}%`)
+    .split(' ')) {
+    const word = joinedWord.replaceAll(NO_BREAK, ' ');
     const joined = line === '' ? word : `${line} ${word}`;
     if (cellWidth(joined) <= room) {
       line = joined;

@@ -1,5 +1,5 @@
 import type { Tone as WordTone } from '../../client/words.ts';
-import { cellWidth, cleanLine, fitCells, wrapCells } from './cells.ts';
+import { cellWidth, cleanLine, fitCells, takeCells, wrapCells } from './cells.ts';
 
 /** What a piece of text means; the terminal's colours are chosen in one place. */
 export type Tone = WordTone | 'added' | 'removed' | 'match';
@@ -40,6 +40,15 @@ export function highlight(spans: Line, width: number): Line {
 export function spread(left: Line, right: Line, width: number): Line {
   const gap = width - lineWidth(left) - lineWidth(right);
   return gap >= 1 ? [...left, span(' '.repeat(gap)), ...right] : left;
+}
+
+/** The first lines of a paragraph; the last one says by an ellipsis that there is more. */
+export function cutLines(lines: readonly Line[], max: number, width: number): Line[] {
+  if (lines.length <= max) return [...lines];
+  const last = lines[max - 1] ?? [];
+  const text = last.map((one) => one.text).join('');
+  const room = Math.max(1, width - 2);
+  return [...lines.slice(0, Math.max(0, max - 1)), [{ ...last.at(-1), text: `${takeCells(cleanLine(text), room)} …` }]];
 }
 
 /** A paragraph behind a label: broken between words, the label on the first line only. */

@@ -1,6 +1,6 @@
-import { toRiskTone } from '../../client/words.ts';
+import { toCount, toRiskTone } from '../../client/words.ts';
 import type { Dialog, State, TextPurpose } from '../model.ts';
-import { line, lineWidth, paragraph, span, type Line } from '../text/lines.ts';
+import { cutLines, line, lineWidth, paragraph, span, type Line, type Tone } from '../text/lines.ts';
 import { viewEdit } from './form.ts';
 
 const TITLES: Record<TextPurpose, string> = {
@@ -21,11 +21,15 @@ function dialogRows(dialog: Dialog, state: State, inner: number): Line[] {
     case 'approve':
       return [
         line('Approve this plan?', 'bold'),
-        ...paragraph(dialog.title, inner),
-        line(),
+        ...paragraph(dialog.title, inner, { label: span('ticket   ', 'dim') }),
+        ...cutLines(paragraph(dialog.summary, inner, { label: span('plan     ', 'dim') }), 3, inner),
+        [span('rollout  ', 'dim'), span(dialog.strategy)],
         [span('risk     ', 'dim'), span(dialog.risk, toRiskTone(dialog.risk))],
         ...dialog.reasons.slice(0, 4).flatMap((reason) => paragraph(reason, inner, { indent: 9 })),
-        [span('changes  ', 'dim'), span(`${dialog.objects} objects, ${dialog.findings} findings`)],
+        [span('objects  ', 'dim'), ...toObjects(dialog.objects)],
+        ...(dialog.warnings === 0
+          ? []
+          : [[span('checks   ', 'dim'), span(`${toCount(dialog.warnings, 'remark')}: page 2 says which`, 'warn')]]),
         ...paragraph(dialog.changeHash, inner, { label: span('hash     ', 'dim'), tone: 'info' }),
         line(),
         [
@@ -64,6 +68,16 @@ function dialogRows(dialog: Dialog, state: State, inner: number): Line[] {
         [span('y', 'bold'), span(' quit    '), span('Esc', 'bold'), span(' stay')],
       ];
   }
+}
+
+function toObjects({ added, changed, removed }: Extract<Dialog, { kind: 'approve' }>['objects']): Line {
+  const part = (count: number, word: string, tone: Tone) => (count === 0 ? [] : [span(`${count} ${word}  `, tone)]);
+  const parts = [
+    ...part(added, 'added', 'added'),
+    ...part(changed, 'changed', 'plain'),
+    ...part(removed, 'REMOVED', 'bad'),
+  ];
+  return parts.length === 0 ? [span('nothing changes')] : parts;
 }
 
 function frame(rows: readonly Line[], inner: number): Line[] {

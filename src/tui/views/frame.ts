@@ -5,6 +5,7 @@ import { viewDashboard } from './dashboard.ts';
 import { viewDialog } from './dialog.ts';
 import { viewEdit, viewForm } from './form.ts';
 import { viewHelp } from './help.ts';
+import { viewHints } from './hints.ts';
 import { viewMemory, viewOpenService } from './memory.ts';
 import { viewTicket } from './ticket.ts';
 
@@ -24,7 +25,7 @@ export function viewFrame(state: State): Line[] {
     );
   const room = height - FRAME_LINES;
   const body = fill(viewScreen(state, width, room), room);
-  const lines = [viewHead(state, width), ...body, viewNotice(state, width), viewKeys(state)];
+  const lines = [viewHead(state, width), ...body, viewNotice(state, width), viewHints(state, width, room)];
   return state.dialog === undefined ? lines : overlay(lines, viewDialog(state.dialog, state, width), width);
 }
 
@@ -43,7 +44,7 @@ function viewScreen(state: State, width: number, height: number): Line[] {
     case 'create':
       return viewForm(state, width);
     case 'help':
-      return viewHelp(state, height);
+      return viewHelp(state, width, height);
   }
 }
 
@@ -68,22 +69,6 @@ function viewNotice({ notice, open, screen, connection }: State, width: number):
   if (screen === 'ticket' && open !== undefined && open.tab === 'difference' && open.search.text !== '')
     return [span(`Search: ${open.search.text}   ] next   [ previous`, 'dim')];
   return line();
-}
-
-const HINTS: Record<State['screen'], string> = {
-  dashboard: 'Enter open  n new  p approve  a answer  / filter  m memory  ? help  q quit',
-  ticket: 'Tab page  p approve  y/n grant/deny  a answer  z pause  x cancel  Esc  ? help',
-  memory: 'Enter open  r refresh  Esc back  ? help',
-  service: 'up/down scroll  Esc back  ? help',
-  audit: 'up/down scroll  r refresh  Esc back  ? help',
-  create: 'Tab next field  Ctrl+S create  Esc leave',
-  help: 'up/down scroll  Esc back',
-};
-
-function viewKeys(state: State): Line {
-  if (state.screen === 'ticket' && state.open?.tab === 'difference')
-    return line('/ search  ] [ matches  space fold  - + all  p approve  Tab page  Esc  ? help', 'dim');
-  return line(HINTS[state.screen], 'dim');
 }
 
 function fill(lines: readonly Line[], height: number): Line[] {

@@ -1,13 +1,12 @@
-import { toRiskTone } from '../../client/words.ts';
+import { toCount, toRiskTone } from '../../client/words.ts';
 import { toRefLabel } from '../../manifest/object.ts';
 import type { PlanView } from '../../api/contract.ts';
-import type { TicketEvent } from '../../ticket/event.ts';
 import { line, paragraph, span, type Line, type Tone } from '../text/lines.ts';
-import { toHealthTone, toPercent, toTime } from './words.ts';
+import { toPercent } from './words.ts';
 
 /** The plan as somebody who has to approve it reads it. */
 export function planRows(plan: PlanView | undefined, width: number): Line[] {
-  if (plan === undefined) return [line('There is no plan yet.', 'dim')];
+  if (plan === undefined) return [line('There is no plan.', 'dim')];
   const { risk, policy } = plan;
   return [
     ...paragraph(plan.summary, width, { tone: 'bold' }),
@@ -25,7 +24,9 @@ export function planRows(plan: PlanView | undefined, width: number): Line[] {
           ...risk.reasons.flatMap(({ detail }) => paragraph(detail, width, { indent: 11 })),
           [
             span('reach      ', 'dim'),
-            span(`${risk.blastRadius.objects} objects in ${risk.blastRadius.services.join(', ') || 'no service'}`),
+            span(
+              `${toCount(risk.blastRadius.objects, 'object')} in ${risk.blastRadius.services.join(', ') || 'no service'}`,
+            ),
           ],
         ]),
     ...labelled('findings', plan.findings.map(toFinding), width, 'warn'),
@@ -51,54 +52,6 @@ export function adviceRows(plan: PlanView | undefined, width: number): Line[] {
     line(),
     line('m opens what is remembered about the service.', 'dim'),
   ];
-}
-
-/** What was seen of the applications this change touched: their last state, and what their resources said. */
-export function observedRows(events: readonly TicketEvent[], width: number): Line[] {
-  const names = new Set(
-    events.flatMap((event) =>
-      event.type === 'sync' || event.type === 'health' || event.type === 'verdict' ? [event.data.application] : [],
-    ),
-  );
-  if (names.size === 0) return [line('Nothing has been observed yet: that begins after the push.', 'dim')];
-  return [...names].flatMap((name) => applicationRows(name, events, width));
-}
-
-function applicationRows(name: string, events: readonly TicketEvent[], width: number): Line[] {
-  const sync = events.findLast((event) => event.type === 'sync' && event.data.application === name);
-  const health = events.findLast((event) => event.type === 'health' && event.data.application === name);
-  const verdict = events.findLast((event) => event.type === 'verdict' && event.data.application === name);
-  const rows: Line[] = [line(name, 'bold')];
-  if (sync?.type === 'sync') {
-    const { status, revision, operationPhase } = sync.data;
-    rows.push([
-      span(`├ sync     ${toTime(sync.at)} `, 'dim'),
-      span(status, toHealthTone(status)),
-      span(` at ${revision.slice(0, 9)}${operationPhase === undefined ? '' : `, operation ${operationPhase}`}`),
-    ]);
-  }
-  if (health?.type === 'health') {
-    const { status, message, resources } = health.data;
-    rows.push([
-      span(`├ health   ${toTime(health.at)} `, 'dim'),
-      span(status, toHealthTone(status)),
-      span(message === undefined ? '' : `  ${message}`),
-    ]);
-    for (const one of resources) {
-      rows.push([span('│  ├ ', 'dim'), span(`${one.resource} `), span(one.health, toHealthTone(one.health))]);
-      if (one.message !== undefined)
-        rows.push(...paragraph(one.message, width, { label: span('│  │   ', 'dim'), tone: 'dim' }));
-    }
-  }
-  if (verdict?.type === 'verdict') {
-    const tone: Tone = verdict.data.outcome.startsWith('live') ? 'good' : 'bad';
-    rows.push(
-      ...paragraph(verdict.data.sentence, width, { label: span(`└ verdict  ${toTime(verdict.at)} `, 'dim'), tone }),
-    );
-    for (const one of verdict.data.evidence)
-      rows.push(...paragraph(`${one.object} ${one.field}: ${one.value}`, width, { indent: 4, tone: 'dim' }));
-  }
-  return [...rows, line()];
 }
 
 const LABEL_CELLS = 11;

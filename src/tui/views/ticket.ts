@@ -1,19 +1,21 @@
-import { toRiskTone, toShortHash, toStatusWord } from '../../client/words.ts';
+import { toCount, toRiskTone, toShortHash, toShortId, toStatusWord } from '../../client/words.ts';
 import type { TicketView } from '../../api/contract.ts';
 import { TICKET_TABS, type OpenTicket, type State, type TicketTab } from '../model.ts';
 import { clamp, currentTicket, toTargetWord } from '../select.ts';
-import { line, paragraph, span, spread, type Line, type Span } from '../text/lines.ts';
+import { cleanLines, fitCells } from '../text/cells.ts';
+import { cutLines, line, paragraph, span, spread, type Line, type Span } from '../text/lines.ts';
 import { viewDifference } from './difference.ts';
-import { adviceRows, observedRows, planRows } from './plan.ts';
+import { observedRows } from './observed.ts';
+import { adviceRows, planRows } from './plan.ts';
 import { timelineRows } from './timeline.ts';
-import { toAge } from './words.ts';
+import { toAge, toWait } from './words.ts';
 
 /** One ticket: what it is and what it waits for, always in sight, and one of five pages under it. */
 export function viewTicket(state: State, width: number, height: number): Line[] {
   const { open } = state;
   if (open === undefined) return [line('No ticket is open.', 'dim')];
   const head = ticketHead(state, width);
-  const rows = tabRows(open, width);
+  const rows = tabRows(state, open, width);
   const room = Math.max(1, height - head.length);
   const top = topOf(open, rows.length, room);
   return [...head, ...rows.slice(top, top + room)];
@@ -23,15 +25,16 @@ export function viewTicket(state: State, width: number, height: number): Line[] 
 export function topOf(open: OpenTicket, count: number, room: number): number {
   const last = Math.max(0, count - room);
   if (open.tab === 'timeline' && open.isFollowing) return last;
-  return clamp(open.tops[open.tab], 0, last);
+  // Every line of a difference can come to the top: that is how an object is chosen for folding.
+  return clamp(open.tops[open.tab], 0, open.tab === 'difference' ? Math.max(0, count - 1) : last);
 }
 
 /** Every line of the page that is shown. */
-export function tabRows(open: OpenTicket, width: number): Line[] {
+export function tabRows(state: State, open: OpenTicket, width: number): Line[] {
   if (open.isLoading && open.events.length === 0) return [line('Loading ...', 'dim')];
   switch (open.tab) {
     case 'timeline':
-      return timelineRows(open.events, width);
+      return [...timelineRows(open.events, width), ...answerRows(currentTicket(state), width)];
     case 'plan':
       return planRows(open.plan, width);
     case 'difference':
@@ -52,7 +55,7 @@ export function ticketHead(state: State, width: number): Line[] {
   const status = toStatusWord(ticket.status);
   const risk = state.risks.get(ticket.id) ?? 'none';
   return [
-    spread([span(ticket.title, 'bold')], [span(`${toAge(ticket.createdAt, state.nowMs)} old`, 'dim')], width),
+    titleLine(ticket, state.nowMs, width),
     [
       span(status.text, status.tone),
       span(
@@ -60,27 +63,46 @@ export function ticketHead(state: State, width: number): Line[] {
       ),
       ...(risk === 'none' ? [] : [span('  risk '), span(risk, toRiskTone(risk))]),
       span(ticket.attempt > 1 ? `  attempt ${ticket.attempt}` : '', 'dim'),
-      ...viewSoak(open),
     ],
+    ...viewOutcome(ticket),
+    ...viewSoak(open, state.nowMs, width),
     // A question is its own reason.
     ...(ticket.hold?.kind === 'question'
       ? []
-      : paragraph(ticket.ending?.sentence ?? ticket.reason, width).slice(0, state.size.height >= 30 ? 5 : 2)),
-    ...viewHold(ticket, width),
+      : cutLines(paragraph(ticket.ending?.sentence ?? ticket.reason, width), state.size.height >= 30 ? 6 : 3, width)),
+    ...viewHold(ticket, state.nowMs, width),
     viewTabs(open.tab, width),
   ];
 }
 
-/** Whether it is watched on, or went bad later; a ticket's status does not tell. */
-function viewSoak({ events }: OpenTicket): Span[] {
-  const last = events.findLast(({ type }) => type === 'soak' || type === 'regressed');
-  if (last?.type === 'regressed') return [span('  went bad later', 'bad')];
-  return last?.type === 'soak' && last.data.state === 'watching' ? [span('  watched on', 'dim')] : [];
+/** The id as lists and commands abbreviate it, and the age, behind the title. */
+function titleLine(ticket: TicketView, nowMs: number, width: number): Line {
+  const right = `${toShortId(ticket.id)}  ${toAge(ticket.createdAt, nowMs)} old`;
+  const title = fitCells(ticket.title, Math.max(1, width - right.length - 2)).trimEnd();
+  return spread([span(title, 'bold')], [span(right, 'dim')], width);
 }
 
-function viewHold({ hold }: TicketView, width: number): Line[] {
+/** Of a ticket that did not end well: what became of what it had pushed. The sentence under it says why. */
+function viewOutcome({ status, ending }: TicketView): Line[] {
+  if (ending === null || status === 'resolved' || ending.commits.length === 0) return [];
+  if (ending.code === 'reverted') return [line('Taken back in git: the state before is live again.', 'good')];
+  if (ending.reverted) return [line('Taken back in git, but that is not healthy: a person has to look.', 'bad')];
+  return [line(`What it pushed was not taken back: ${toCount(ending.commits.length, 'commit')}.`, 'warn')];
+}
+
+/** Whether it is watched on, or went bad later; a ticket's status does not tell. */
+function viewSoak({ events }: OpenTicket, nowMs: number, width: number): Line[] {
+  const last = events.findLast(({ type }) => type === 'soak' || type === 'regressed');
+  if (last?.type === 'regressed')
+    return cutLines(paragraph(`It went bad later: ${last.data.sentence}`, width, { tone: 'bad' }), 2, width);
+  if (last?.type !== 'soak' || last.data.state !== 'watching') return [];
+  const until = `${last.data.until.slice(11, 16)} UTC, ${toWait(last.data.until, nowMs)} more`;
+  return [line(`Live, and watched on until ${until}: if it goes bad, it is told here.`, 'info')];
+}
+
+function viewHold({ hold }: TicketView, nowMs: number, width: number): Line[] {
   if (hold === null) return [];
-  const until = (iso: string) => `until ${iso.slice(5, 16).replace('T', ' ')} UTC`;
+  const until = (iso: string) => `${toWait(iso, nowMs)} left to decide`;
   switch (hold.kind) {
     case 'plan_approval':
       return [
@@ -117,10 +139,20 @@ function viewHold({ hold }: TicketView, width: number): Line[] {
         [span('  '), span('a', 'bold'), span(' answer'), span(toOptions(hold.options), 'dim')],
       ];
     case 'merge':
-      return paragraph(`merge pull request ${hold.number} on the git host: ${hold.url}`, width, {
-        label: span('> ', 'warn'),
-      }).slice(0, 3);
+      return [
+        ...paragraph(`Merge pull request ${hold.number} on the git host, or close it there: ${hold.url}`, width, {
+          label: span('> ', 'warn'),
+        }).slice(0, 4),
+        line(`  branch ${hold.branch}; what is merged is watched from there`, 'dim'),
+      ];
   }
+}
+
+/** The answer of a ticket that was a question; one line of it stands in the head already. */
+function answerRows(ticket: TicketView | undefined, width: number): Line[] {
+  const answer = ticket?.ending?.answer?.trimEnd() ?? '';
+  if (!answer.includes('\n')) return [];
+  return [line(), line('Answer', 'bold'), ...cleanLines(answer).flatMap((text) => paragraph(text, width))];
 }
 
 function toOptions(options: readonly string[]): string {

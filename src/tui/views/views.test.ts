@@ -1,6 +1,17 @@
 import { describe, expect, it } from 'vitest';
+import type { TicketView } from '../../api/contract.ts';
 import type { Action } from '../model.ts';
-import { makeEvent, makeInfo, makePlan, makeState, makeTicket, makeWaiting, pressKeys, textOf } from '../test-state.ts';
+import {
+  makeApproval,
+  makeEvent,
+  makeInfo,
+  makePlan,
+  makeState,
+  makeTicket,
+  makeWaiting,
+  pressKeys,
+  textOf,
+} from '../test-state.ts';
 import { cellWidth } from '../text/cells.ts';
 import { viewFrame } from './frame.ts';
 
@@ -41,8 +52,8 @@ describe('the dashboard', () => {
     expect(textOf(makeState(actions, { width: 80, height: 14 }))).toBe(
       [
         'Tiphys http://tiphys.example                                                live',
-        '3 tickets   wait for you 1   resolved 1   failed 1   drafts 0   paused 0',
-        'Agent    planning 0, executing 0, observing 0   last: health api Degraded (1m ag',
+        '3 tickets   waiting for you 1   resolved 1   failed 1   drafts 0   paused 0',
+        'Agent    idle   last: health api Degraded (1m ago)',
         'Argo CD  api Degraded',
         '',
         'STATUS          RISK     AGE  APPLICATION   TITLE',
@@ -53,7 +64,7 @@ describe('the dashboard', () => {
         '',
         '',
         '',
-        'Enter open  n new  p approve  a answer  / filter  m memory  ? help  q quit',
+        'Enter open  n new  p approve  / filter  m memory  ? help  q quit          1 of 3',
       ].join('\n'),
     );
   });
@@ -71,10 +82,23 @@ describe('the dashboard', () => {
     expect(textOf(makeState(open))).toContain('api @east  medium priority');
   });
 
-  it('shows priority and id where there is room', () => {
+  it('shows priority, why, and the end of the id where there is room', () => {
     const text = textOf(makeState(actions, { width: 160, height: 50 }));
     expect(text).toContain('STATUS          RISK     PRIORITY AGE  APPLICATION           TITLE');
-    expect(text).toContain(makeTicket(3).id);
+    expect(text).toMatch(/Update api to 1\.2\.0 +it is live and healthy +00000002$/m);
+  });
+
+  it('puts what is not well first in the strip, and counts what does not fit', () => {
+    const health = (application: string, status: string): Action => ({
+      type: 'event_came',
+      event: makeEvent(9, { type: 'health', data: { application, status, resources: [] } }),
+    });
+    const healthy = Array.from({ length: 8 }, (_, index) => health(`argocd/service-${index}`, 'Healthy'));
+    const state = makeState([loaded(makeTicket(1)), ...healthy, health('argocd/late', 'Degraded')]);
+    expect(body(textOf(state), 2).slice(0, 2)).toEqual([
+      'Agent    idle   last: health argocd/late Degraded (1m ago)',
+      'Argo CD  argocd/late Degraded  argocd/service-0 Healthy  +7 more',
+    ]);
   });
 
   it('shows what the filter leaves, and says so where that is nothing', () => {
@@ -106,10 +130,10 @@ describe('a ticket', () => {
     expect(textOf(makeState(opened(), size))).toBe(
       [
         'Tiphys http://tiphys.example                                                live',
-        'Update api to 1.1.0                                                       5m old',
+        'Update api to 1.1.0                                             00000001  5m old',
         '? approve plan?  api  medium priority  risk high',
         'the plan waits for approval',
-        '> p approve plan abababababab   n reject   d difference   until 01-03 12:00 UTC',
+        '> p approve plan abababababab   n reject   d difference   1d left to decide',
         ' 1 timeline │ 2 plan │ 3 difference │ 4 observed │ 5 memory │───────────────────',
         '11:58:07  status    planning: asked for by local',
         '11:58:07  error     The model did not answer.',
@@ -118,7 +142,7 @@ describe('a ticket', () => {
         '',
         '',
         '',
-        'Tab page  p approve  y/n grant/deny  a answer  z pause  x cancel  Esc  ? help',
+        'Tab page  p approve  n reject  z pause  x cancel  d difference  Esc  ? help',
       ].join('\n'),
     );
   });
@@ -145,12 +169,19 @@ describe('a ticket', () => {
       '  +      image: registry.example/api:1.9.0',
       '▾ changed Deployment production/worker  +1 -1',
       '',
-      '/ search  ] [ matches  space fold  - + all  p approve  Tab page  Esc  ? help',
+      'p approve  n reject  space fold  - + all  / search  Esc  ? help        1-6 of 10',
     ]);
     expect(body(textOf(pressKeys(state, ' ').state), 6).slice(0, 3)).toEqual([
       '▸ changed Deployment production/api  +1 -1',
       '▾ changed Deployment production/worker  +1 -1',
       '  @@ -10,3 +10,3 @@',
+    ]);
+    // Every object can come to the top, though all would fit.
+    const down = pressKeys(state, ...'jjjjj').state;
+    expect(body(textOf(down), 6)[0]).toBe('▾ changed Deployment production/worker  +1 -1');
+    expect(body(textOf(pressKeys(down, ' ').state), 6).slice(0, 2)).toEqual([
+      '▸ changed Deployment production/worker  +1 -1',
+      '',
     ]);
     expect(body(textOf(pressKeys(state, '-').state), 6).slice(0, 3)).toEqual([
       '▸ changed Deployment production/api  +1 -1',
@@ -180,7 +211,7 @@ describe('a ticket', () => {
     expect(plan).toContain('risk       high (score 7)\n           production serves real users');
     expect(plan).toContain(`hash       ${'ab'.repeat(32)}`);
     const memory = textOf(pressKeys(makeState(opened()), '5').state);
-    expect(memory).toContain('failure    31% (12% to 55%)');
+    expect(memory).toContain('failure    31 % (12 % to 55 %)');
     expect(memory).toContain('careful    The last deploy failed.');
   });
 
@@ -197,13 +228,123 @@ describe('a ticket', () => {
         event: makeEvent(6, { type: 'health', data: { application: 'api', status: 'Degraded', resources } }),
       },
     ]);
-    expect(body(textOf(pressKeys(state, '4').state), 6).slice(0, 5)).toEqual([
+    expect(body(textOf(pressKeys(state, '4').state), 6).slice(0, 6)).toEqual([
       'api',
       '├ sync     11:58:07 Synced at ddddddddd',
       '├ health   11:58:07 Degraded',
       '│  ├ Pod api-1 Degraded',
       '│  │   CrashLoopBackOff',
+      '└ still watched: no verdict yet',
     ]);
+  });
+
+  it('keeps what was seen of the change apart from what was seen of its revert, the newest first', () => {
+    const push = (id: number, head: string, purpose: 'change' | 'revert') =>
+      makeEvent(id, {
+        type: 'push',
+        data: { branch: 'main', base: 'b'.repeat(40), head, commits: [head], outcome: 'pushed', purpose },
+      });
+    const verdict = (id: number, commit: string, outcome: string, sentence: string) =>
+      makeEvent(id, { type: 'verdict', data: { application: 'api', commit, outcome, sentence, evidence: [] } });
+    const [bad, back] = ['d'.repeat(40), 'e'.repeat(40)];
+    const events = [
+      push(5, bad, 'change'),
+      verdict(6, bad, 'failed', 'It crashes.'),
+      push(7, back, 'revert'),
+      verdict(8, back, 'live', 'It is live.'),
+    ];
+    const state = makeState([...opened(), ...events.map((event): Action => ({ type: 'event_came', event }))]);
+    expect(body(textOf(pressKeys(state, '4').state), 6).slice(0, 5)).toEqual([
+      'api  commit eeeeeeeee, which takes the change back',
+      '└ verdict  11:58:07 It is live.',
+      '',
+      'api  commit ddddddddd',
+      '└ verdict  11:58:07 It crashes.',
+    ]);
+  });
+
+  it('says before anything else what became of a change that failed', () => {
+    const sentence = `${'The pod of api restarts again and again. '.repeat(9)}It was taken back.`;
+    const ending = (given: Partial<NonNullable<TicketView['ending']>>) => {
+      const ticket = makeTicket(1, {
+        status: 'failed',
+        ending: { code: 'failed', sentence, commits: ['d'.repeat(40)], reverted: false, revertCommits: [], ...given },
+      });
+      return body(textOf(makeState(opened(makePlan(), ticket))), 2);
+    };
+    const [status, outcome, first, second, third] = ending({ code: 'reverted', reverted: true });
+    expect([status, outcome]).toEqual([
+      'x failed  api  medium priority  risk high',
+      'Taken back in git: the state before is live again.',
+    ]);
+    expect(first).toMatch(/^The pod of api/);
+    // Cut, and it says so.
+    expect([second?.endsWith('…'), third?.endsWith(' …')]).toEqual([false, true]);
+    expect(ending({ code: 'revert_unhealthy', reverted: true })[1]).toBe(
+      'Taken back in git, but that is not healthy: a person has to look.',
+    );
+    expect(ending({ code: 'left' })[1]).toBe('What it pushed was not taken back: 1 commit.');
+    expect(ending({ code: 'refused', commits: [] })[1]).toMatch(/^The pod of api/);
+  });
+
+  it('says until when a live change is watched on, and where a pull request is merged', () => {
+    const until = '2026-01-02T12:07:00.000Z';
+    const soak = makeEvent(5, {
+      type: 'soak',
+      data: { application: 'api', commit: 'd'.repeat(40), state: 'watching', until, sentence: 'Watched on.' },
+    });
+    const resolved = makeState([...opened(makePlan(), makeTicket(1)), { type: 'event_came', event: soak }]);
+    expect(textOf(resolved)).toContain(
+      'Live, and watched on until 12:07 UTC, 7m more: if it goes bad, it is told here.',
+    );
+    const hold = {
+      kind: 'merge',
+      pullRequestId: '',
+      number: 17,
+      url: 'https://git.example/infra/pulls/17',
+      branch: 'tiphys/abc',
+      purpose: 'change',
+    } as const;
+    const merge = textOf(makeState(opened(makePlan(), makeTicket(1, { status: 'pending_merge', hold }))));
+    expect(merge).toContain(
+      '> Merge pull request 17 on the git host, or close it there:\n  https://git.example/infra/pulls/17\n',
+    );
+    expect(merge).toContain('  branch tiphys/abc; what is merged is watched from there');
+  });
+
+  it('shows the whole answer of a question', () => {
+    const answer = Array.from({ length: 9 }, (_, index) => `line ${index}`).join('\n');
+    const ending = { code: 'answered', sentence: 'x', commits: [], reverted: false, revertCommits: [], answer };
+    const text = textOf(makeState(opened(makePlan(), makeTicket(1, { ending }))));
+    expect(text).toContain('Answer\nline 0\n');
+    expect(text).toContain('\nline 8\n');
+  });
+
+  it('asks for approval with what would be done, how, and what would be removed', () => {
+    const text = textOf(
+      makeState([...opened(), makeApproval({ objects: { added: 0, changed: 1, removed: 2 }, warnings: 1 })]),
+    );
+    expect(text).toMatch(/ticket +Make api faster +│\n│ plan +Update api to 1\.9\.0 +│\n│ rollout +canary +│/);
+    expect(text).toMatch(/objects +1 changed +2 REMOVED/);
+    expect(text).toMatch(/checks +1 remark: page 2 says which/);
+  });
+
+  it('offers only the keys that do something', () => {
+    const keys = (ticket: TicketView) =>
+      textOf(makeState(opened(makePlan(), ticket)))
+        .split('\n')
+        .at(-1);
+    expect(keys(makeTicket(1))).toBe('Tab page  d difference  m memory  Esc  ? help');
+    const hold = {
+      kind: 'question',
+      questionId: '',
+      question: 'Which?',
+      options: [],
+      returnTo: 'planning',
+    } satisfies TicketView['hold'];
+    const asking = makeTicket(1, { status: 'pending_input', hold, actions: ['answer', 'cancel'] });
+    expect(keys(asking)).toBe('Tab page  a answer  x cancel  d difference  m memory  Esc  ? help');
+    expect(keys(makeTicket(1, { status: 'errored', actions: ['retry'] }))).toMatch(/^Tab page {2}s try again {2}d /);
   });
 });
 
@@ -228,8 +369,8 @@ describe('the memory', () => {
     expect(body(textOf(state), 1).slice(0, 4)).toEqual([
       'What is remembered: services by the risk that their next deploy fails',
       'SERVICE             ENVIRONMENT   RISK                       DEPLOYS FAILED LAST',
-      'api                 production    52%   ██████████░░░░░░░░░░ 4       1      2h',
-      'web                 production    5%    █░░░░░░░░░░░░░░░░░░░ 4       1      2h',
+      'api                 production    52 %  ██████████░░░░░░░░░░ 4       1      2h',
+      'web                 production    5 %   █░░░░░░░░░░░░░░░░░░░ 4       1      2h',
     ]);
     expect(pressKeys(state, 'enter').effects).toEqual([{ type: 'open_service', service: service('api') }]);
   });
@@ -276,17 +417,7 @@ describe('every screen', () => {
 
   it('keeps hash and keys of an approval in sight in the lowest window', () => {
     const reasons = Array.from({ length: 9 }, (_, index) => `reason ${index} `.repeat(9));
-    const dialog = {
-      kind: 'approve',
-      ticketId: '',
-      title: 'x',
-      changeHash: 'ab'.repeat(32),
-      risk: 'high',
-      reasons,
-      objects: 1,
-      findings: 0,
-    } as const;
-    const text = textOf(makeState([{ type: 'dialog_opened', dialog }], { width: 80, height: 12 }));
+    const text = textOf(makeState([makeApproval({ reasons })], { width: 80, height: 12 }));
     expect(text).toContain('ab'.repeat(32));
     expect(text).toContain('y approve exactly this');
   });

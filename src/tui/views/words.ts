@@ -17,6 +17,11 @@ export function toAge(iso: string, nowMs: number): string {
   return seconds < 86_400 ? `${Math.floor(seconds / 3600)}h` : `${Math.floor(seconds / 86_400)}d`;
 }
 
+/** How long until a moment; `0s` once it has passed. */
+export function toWait(iso: string, nowMs: number): string {
+  return toAge(new Date(nowMs).toISOString(), Date.parse(iso));
+}
+
 /** The time of day in UTC, as everything on the screens is. */
 export function toTime(iso: string): string {
   return iso.slice(11, 19);
@@ -24,5 +29,5 @@ export function toTime(iso: string): string {
 
 export function toPercent(probability: number): string {
   const percent = probability * 100;
-  return percent > 0 && percent < 1 ? '<1%' : `${percent.toFixed(0)}%`;
+  return percent > 0 && percent < 1 ? '<1 %' : `${percent.toFixed(0)} %`;
 }
