@@ -27,7 +27,7 @@ const ladder = [
   'main',
 ];
 const rungs = ladder.map((rung) => (Array.isArray(rung) ? rung : [rung]));
-const pathOf = (name) => (name === 'app' || name === 'main' ? `^src/${name}\\.ts$` : `^src/${name}/`);
+const pathOf = (name) => (name === 'main' ? `^src/${name}\\.ts$` : `^src/${name}/`);
 const ladderRules = rungs.flatMap((rung, index) =>
   rung.map((name) => {
     const above = rungs.slice(index + 1).flat();
@@ -65,12 +65,7 @@ export default {
       },
       to: {},
     },
-    home('knex', '^node_modules/knex', [
-      '^src/database/',
-      '-store\\.ts$',
-      '^src/agent/checkpointer\\.ts$',
-      '^src/app\\.ts$',
-    ]),
+    home('knex', '^node_modules/knex', ['^src/database/', '-store\\.ts$', '^src/agent/checkpointer\\.ts$']),
     home('fastify', '^node_modules/(fastify|@fastify)', ['^src/api/', '^src/sandbox/']),
     home('mcp', '^node_modules/@modelcontextprotocol', ['^src/mcp/']),
     home('blessed', '^node_modules/blessed', ['^src/tui/screen\\.ts$']),

@@ -7,7 +7,7 @@ import type { Host } from './cli/host.ts';
 export async function main(argv: readonly string[]): Promise<void> {
   try {
     // The server's libraries take a second to load, and most commands do without them.
-    const startApp: Host['startApp'] = async (loaded) => await (await import('./app.ts')).startApp(loaded);
+    const startApp: Host['startApp'] = async (loaded) => await (await import('./app/start.ts')).startApp(loaded);
     const openTui: Host['openTui'] = async (options) => {
       const terminal = { input: process.stdin, output: process.stdout };
       await (await import('./tui/app.ts')).runTui({ ...options, terminal, clock: createSystemClock() });

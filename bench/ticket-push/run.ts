@@ -1,7 +1,7 @@
 import { cp, mkdtemp, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { startApp } from '../../src/app.ts';
+import { startApp } from '../../src/app/start.ts';
 import { createApiClient } from '../../src/client/api-client.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { createSystemClock } from '../../src/lib/clock.ts';

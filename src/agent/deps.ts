@@ -33,7 +33,7 @@ export interface AgentDeps extends Omit<GraphDeps, 'settings'> {
   settings: AgentSettings;
 }
 
-/** What all tickets share; chosen in `app.ts`. */
+/** What all tickets share; chosen in `app/`. */
 export interface GraphDeps {
   db: Database;
   journal: Journal;

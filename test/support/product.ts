@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TicketView } from '../../src/api/contract.ts';
-import { startApp, type App } from '../../src/app.ts';
+import { startApp, type App } from '../../src/app/start.ts';
 import { createApiClient, type ApiClient } from '../../src/client/api-client.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { createSystemClock } from '../../src/lib/clock.ts';
