@@ -36,10 +36,17 @@ export function highlight(spans: Line, width: number): Line {
   return [...spans, span(' '.repeat(missing))].map((one) => ({ ...one, isReverse: true }));
 }
 
-/** Left and right on one line; the left one gives way. */
+/** Left and right on one line; what is left is cut where both do not fit. */
 export function spread(left: Line, right: Line, width: number): Line {
   const gap = width - lineWidth(left) - lineWidth(right);
-  return gap >= 1 ? [...left, span(' '.repeat(gap)), ...right] : left;
+  if (gap >= 1 || right.length === 0) return [...left, span(' '.repeat(Math.max(0, gap))), ...right];
+  let room = Math.max(0, width - lineWidth(right) - 1);
+  const cut = left.map((one): Span => {
+    const text = takeCells(cleanLine(one.text), room);
+    room -= cellWidth(text);
+    return { ...one, text };
+  });
+  return [...cut, span(' '.repeat(room + 1)), ...right];
 }
 
 /** The first lines of a paragraph; the last one says by an ellipsis that there is more. */

@@ -38,7 +38,9 @@ function viewCounts({ tickets, isListing }: State): Line {
     span(String(count('resolved')), 'good'),
     span('   failed '),
     span(String(count('failed', 'errored')), count('failed', 'errored') > 0 ? 'bad' : 'plain'),
-    span(`   drafts ${count('draft')}   paused ${count('paused')}`),
+    ...(['draft', 'paused', 'cancelled'] as const).flatMap((status) =>
+      count(status) === 0 ? [] : [span(`   ${status} ${count(status)}`)],
+    ),
   ];
 }
 

@@ -1,5 +1,5 @@
 import type { State } from '../model.ts';
-import { line, span, spread, type Line, type Span } from '../text/lines.ts';
+import { line, paragraph, span, spread, type Line, type Span } from '../text/lines.ts';
 import { viewAudit } from './audit.ts';
 import { viewDashboard } from './dashboard.ts';
 import { viewDialog } from './dialog.ts';
@@ -11,6 +11,7 @@ import { viewTicket } from './ticket.ts';
 
 const MIN_WIDTH = 40;
 const MIN_HEIGHT = 12;
+const MAX_NOTICE_LINES = 3;
 
 /** Lines of the frame that are not the screen's own: the head, the notice and the keys. */
 export const FRAME_LINES = 3;
@@ -25,7 +26,10 @@ export function viewFrame(state: State): Line[] {
     );
   const room = height - FRAME_LINES;
   const body = fill(viewScreen(state, width, room), room);
-  const lines = [viewHead(state, width), ...body, viewNotice(state, width), viewHints(state, width, room)];
+  // A notice that is longer than its line covers the end of the page.
+  const notice = viewNotice(state, width).slice(0, MAX_NOTICE_LINES);
+  const shown = body.slice(0, room + 1 - notice.length);
+  const lines = [viewHead(state, width), ...shown, ...notice, viewHints(state, width, room)];
   return state.dialog === undefined ? lines : overlay(lines, viewDialog(state.dialog, state, width), width);
 }
 
@@ -61,14 +65,14 @@ function viewHead(state: State, width: number): Line {
   return spread([span('Tiphys ', 'bold'), span(`${state.place}${planner}`, 'dim')], [link], width);
 }
 
-function viewNotice({ notice, open, screen, connection }: State, width: number): Line {
+function viewNotice({ notice, open, screen, connection }: State, width: number): Line[] {
   if (screen === 'ticket' && open?.isSearching === true)
-    return [span('Search: '), ...viewEdit(open.search, width - 10, true)];
-  if (notice !== undefined) return [span(notice.text, notice.tone)];
-  if (connection.kind === 'lost') return [span(connection.reason, 'bad')];
+    return [[span('Search: '), ...viewEdit(open.search, width - 10, true)]];
+  if (notice !== undefined) return paragraph(notice.text, width, { tone: notice.tone });
+  if (connection.kind === 'lost') return paragraph(connection.reason, width, { tone: 'bad' });
   if (screen === 'ticket' && open !== undefined && open.tab === 'difference' && open.search.text !== '')
-    return [span(`Search: ${open.search.text}   ] next   [ previous`, 'dim')];
-  return line();
+    return [line(`Search: ${open.search.text}   ] next   [ previous`, 'dim')];
+  return [line()];
 }
 
 function fill(lines: readonly Line[], height: number): Line[] {

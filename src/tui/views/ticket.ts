@@ -34,7 +34,7 @@ export function tabRows(state: State, open: OpenTicket, width: number): Line[] {
   if (open.isLoading && open.events.length === 0) return [line('Loading ...', 'dim')];
   switch (open.tab) {
     case 'timeline':
-      return [...timelineRows(open.events, width), ...answerRows(currentTicket(state), width)];
+      return [...timelineRows(open.events, width, state.nowMs), ...answerRows(currentTicket(state), width)];
     case 'plan':
       return planRows(open.plan, width);
     case 'difference':

@@ -1,13 +1,18 @@
 import { tellEvent } from '../../client/tell-event.ts';
 import type { TicketEvent } from '../../ticket/event.ts';
-import { paragraph, span, type Line } from '../text/lines.ts';
+import { line, paragraph, span, type Line } from '../text/lines.ts';
 import { toTime } from './words.ts';
 
 const LABEL_CELLS = 20;
 
-/** What happened, oldest first, times in UTC. */
-export function timelineRows(events: readonly TicketEvent[], width: number): Line[] {
-  return events.flatMap((event) => eventRows(event, width));
+/** What happened, oldest first, times in UTC. A day that is not today stands above what happened on it. */
+export function timelineRows(events: readonly TicketEvent[], width: number, nowMs: number): Line[] {
+  const today = new Date(nowMs).toISOString().slice(0, 10);
+  return events.flatMap((event, index) => {
+    const day = event.at.slice(0, 10);
+    const before = events[index - 1]?.at.slice(0, 10) ?? today;
+    return [...(day === before ? [] : [line(day, 'bold')]), ...eventRows(event, width)];
+  });
 }
 
 function eventRows(event: TicketEvent, width: number): Line[] {

@@ -52,7 +52,7 @@ describe('the dashboard', () => {
     expect(textOf(makeState(actions, { width: 80, height: 14 }))).toBe(
       [
         'Tiphys http://tiphys.example                                                live',
-        '3 tickets   waiting for you 1   resolved 1   failed 1   drafts 0   paused 0',
+        '3 tickets   waiting for you 1   resolved 1   failed 1',
         'Agent    idle   last: health api Degraded (1m ago)',
         'Argo CD  api Degraded',
         '',
@@ -110,6 +110,8 @@ describe('the dashboard', () => {
       '',
     ]);
     expect(textOf(pressKeys(filtered, 'z').state)).toContain('No ticket matches "failedz". Esc shows all.');
+    const waiting = textOf(pressKeys(makeState(actions), '/', ...'waiting').state);
+    expect(waiting).toMatch(/waiting {3}1 match[^]*\? approve plan/);
   });
 
   it('makes only the lines that fit, from the middle of five thousand tickets too', () => {
@@ -312,6 +314,25 @@ describe('a ticket', () => {
     expect(merge).toContain('  branch tiphys/abc; what is merged is watched from there');
   });
 
+  it('names the days of a story that did not happen today', () => {
+    const note = (id: number, at: string) => ({
+      ...makeEvent(id, { type: 'note', data: { node: 'x', text: 'n' } }),
+      at,
+    });
+    const events = [note(1, '2025-12-31T23:59:59.000Z'), note(2, '2026-01-02T00:00:01.000Z')];
+    const ticket = makeWaiting();
+    const state = makeState([
+      { type: 'ticket_opened', id: ticket.id, tab: 'timeline' },
+      { type: 'ticket_loaded', ticket, plan: undefined, events },
+    ]);
+    expect(body(textOf(state), 6).slice(0, 4)).toEqual([
+      '2025-12-31',
+      '23:59:59  note      n',
+      '2026-01-02',
+      '00:00:01  note      n',
+    ]);
+  });
+
   it('shows the whole answer of a question', () => {
     const answer = Array.from({ length: 9 }, (_, index) => `line ${index}`).join('\n');
     const ending = { code: 'answered', sentence: 'x', commits: [], reverted: false, revertCommits: [], answer };
@@ -423,12 +444,25 @@ describe('every screen', () => {
   });
 });
 
+describe('a notice', () => {
+  it('is shown whole, over the end of the page', () => {
+    const text = `${'Some words. '.repeat(9)}Start one with "tiphys serve".`;
+    const state = makeState([...opened(), { type: 'told', text, tone: 'bad' }], { width: 80, height: 14 });
+    const lines = textOf(state).split('\n');
+    expect(lines).toHaveLength(14);
+    expect(lines.slice(-3, -1).join(' ')).toBe(text);
+  });
+});
+
 describe('the connection', () => {
   it('is said to be lost and to be back', () => {
     const lost: Action = { type: 'connection_changed', connection: { kind: 'lost', reason: 'it does not answer' } };
     expect(textOf(makeState([lost]))).toMatch(/no connection, trying again\n[\s\S]*\nit does not answer\n/);
     const back = makeState([lost, { type: 'connection_changed', connection: { kind: 'live' } }]);
     expect(textOf(back)).toContain('Reconnected: everything missed has been caught up.');
+    // Where the line is short, it is the place that is cut, not the warning.
+    const short = textOf(makeState([lost], { width: 50, height: 14 })).split('\n')[0];
+    expect(short).toBe('Tiphys http://tiphys.e no connection, trying again');
     const later = makeState([
       lost,
       { type: 'connection_changed', connection: { kind: 'live' } },
