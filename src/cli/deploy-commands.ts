@@ -2,7 +2,7 @@ import { InvalidArgumentError, Option, type Command } from 'commander';
 import { addConnectionOptions, type ConnectionOptions } from './connect.ts';
 import { DEPLOY_STRATEGIES, toDeployTitle, type DeployWish } from './deploy-words.ts';
 import type { Terminal } from './terminal.ts';
-import { examples, priorityOption } from './ticket-commands.ts';
+import { priorityOption, waitOption } from './ticket-commands.ts';
 
 interface DeployOptions extends ConnectionOptions, Omit<DeployWish, 'service'> {
   environment?: string;
@@ -26,15 +26,8 @@ export function addDeployCommand(program: Command, terminal: Terminal): void {
     .option('--environment <name>', 'the environment that is meant')
     .option('--target <name>', 'the Argo CD instance it is for; the default one where it is left out')
     .addOption(priorityOption())
-    .option('--wait', 'follow it until it has ended or needs a person');
-  deploy.addHelpText(
-    'after',
-    `\nThe plan waits for a person like that of every other ticket.\n${examples(
-      'tiphys deploy web --version 1.5.0 --wait',
-      'tiphys deploy api --image ghcr.io/acme/api:2.2.0 --strategy canary',
-      'tiphys deploy worker --replicas 5',
-    )}`,
-  );
+    .addOption(waitOption());
+  deploy.addHelpText('after', '\nThe plan waits for a person like that of every other ticket.');
   deploy.action(async (service: string, options: DeployOptions) => {
     const title = toDeployTitle({ service, ...options });
     const { environment, priority, target: instance } = options;

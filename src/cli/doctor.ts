@@ -29,7 +29,12 @@ export async function runDoctor(terminal: Terminal, options: ConnectionOptions):
   }
   const count = checks.filter(({ status }) => status === 'broken').length;
   if (options.json === true) terminal.out(toJsonText({ ok: count === 0, checks }, 2));
-  else terminal.out(count === 0 ? '\nNothing is broken.' : `\n${count} broken.`);
+  else
+    terminal.out(
+      count === 0
+        ? '\nNothing is broken.'
+        : `\n${count} broken. Mend them from the top: later ones may follow from earlier ones.`,
+    );
   terminal.exit(count === 0 ? EXIT.ok : EXIT.failed);
 }
 
@@ -48,7 +53,7 @@ async function* listChecks(terminal: Terminal, options: ConnectionOptions): Asyn
   const { config, secrets } = loaded;
   const redactor = createRedactor(secrets);
   const changed = loaded.provenance.filter(({ source }) => source !== 'default').length;
-  yield ok('configuration', `${changed} settings are not at their default`);
+  yield ok('configuration', `${changed} settings are not at their default; "tiphys config check" lists them`);
   const attempt = async (name: string, check: Promise<Check>) =>
     toClean(await check.catch((error: unknown) => toBroken(name, error)), redactor);
   yield await attempt('data folder', checkDataFolder(config));

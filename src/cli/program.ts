@@ -1,6 +1,7 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { packageVersion } from '../lib/package.ts';
 import { addDeployCommand } from './deploy-commands.ts';
+import { addExamples } from './examples.ts';
 import type { Host } from './host.ts';
 import { addMcpCommand } from './mcp.ts';
 import { addMemoryCommands } from './memory-commands.ts';
@@ -67,12 +68,14 @@ export function createProgram(host: Host, terminal: Terminal = createTerminal())
   const config = program.command('config').description('look at the configuration');
   config
     .command('check')
+    .alias('show')
     .description('print the effective configuration, secrets masked, and where each value came from')
     .option('--json', 'as JSON')
     .action(async (options: { json?: boolean }) =>
       (await import('./config-check.ts')).checkConfig(options.json === true),
     );
   addSystemCommands(program, terminal);
+  addExamples(program);
   return program;
 }
 

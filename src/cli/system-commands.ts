@@ -2,7 +2,7 @@ import { Argument, InvalidArgumentError, type Command } from 'commander';
 import { addConnectionOptions, type ConnectionOptions } from './connect.ts';
 import type { AuditListOptions } from './audit.ts';
 import type { Terminal } from './terminal.ts';
-import { examples, parseLimit } from './ticket-commands.ts';
+import { parseLimit } from './ticket-commands.ts';
 
 /** What looks at the whole: `status`, `argocd`, `audit`, `doctor`, `completion`. */
 export function addSystemCommands(program: Command, terminal: Terminal): void {
@@ -59,14 +59,6 @@ export function addSystemCommands(program: Command, terminal: Terminal): void {
     .command('completion')
     .description('print a script that completes commands and options')
     .addArgument(new Argument('<shell>', 'which shell').choices(['bash', 'zsh', 'fish']));
-  completion.addHelpText(
-    'after',
-    examples(
-      'source <(tiphys completion bash)   # in ~/.bashrc',
-      'source <(tiphys completion zsh)    # in ~/.zshrc, after compinit',
-      'tiphys completion fish > ~/.config/fish/completions/tiphys.fish',
-    ),
-  );
   completion.action(async (shell: 'bash' | 'zsh' | 'fish') =>
     terminal.out((await import('./completion.ts')).toCompletionScript(program, shell)),
   );

@@ -10,8 +10,6 @@ import type { Terminal } from './terminal.ts';
 export function addTicketCommands(program: Command, terminal: Terminal): void {
   const ticket = program.command('ticket').description('open, read, decide and follow tickets');
   ticket.addHelpText('after', GROUP_HELP);
-  addReading(ticket, terminal);
-  addDeciding(ticket, terminal);
   const create = addConnectionOptions(
     ticket.command('create').description('open a ticket').argument('<title>', 'what should be done, in one line'),
   )
@@ -21,18 +19,12 @@ export function addTicketCommands(program: Command, terminal: Terminal): void {
     .option('--environment <name>', 'the environment that is meant')
     .option('--target <name>', 'the Argo CD instance it is for; the default one where it is left out')
     .option('--draft', 'do not start yet')
-    .option('--wait', 'follow it until it has ended or needs a person');
-  create.addHelpText(
-    'after',
-    examples(
-      'tiphys ticket create "Scale web to 4 replicas" --wait',
-      'tiphys ticket create "Update api to 1.9.1" --priority high -d - < why.txt',
-      'tiphys ticket create "Deploy redis 7.2 with 3 replicas" --json | jq -r .id',
-    ),
-  );
+    .addOption(waitOption());
   create.action(async (title: string, options: Actions.CreateOptions) =>
     (await load()).createTicket(terminal, title, options),
   );
+  addReading(ticket, terminal);
+  addDeciding(ticket, terminal);
 }
 
 /** `--priority`, for commands that open a ticket. */
@@ -40,9 +32,9 @@ export function priorityOption(): Option {
   return new Option('--priority <level>', 'how urgent it is').choices([...PRIORITIES]);
 }
 
-/** Examples as the end of a help text. */
-export function examples(...lines: readonly string[]): string {
-  return `\nExamples:\n${lines.map((line) => `  ${line}`).join('\n')}`;
+/** `--wait`, for commands that move a ticket; `--watch` is the same. */
+export function waitOption(): Option {
+  return new Option('--watch, --wait', 'tell what happens until it has ended or needs a person');
 }
 
 const load = async () => await import('./ticket-actions.ts');
@@ -63,10 +55,6 @@ function addReading(ticket: Command, terminal: Terminal): void {
     .option('--target <name>', 'only for this Argo CD instance')
     .option('--text <words>', 'only with these words in title or description')
     .option('--limit <number>', 'how many at most', parseLimit, 50);
-  list.addHelpText(
-    'after',
-    examples('tiphys ticket list --status pending_plan_approval', 'tiphys ticket list --application web --json'),
-  );
   list.action(async (options: Actions.ListOptions) => (await load()).listTickets(terminal, options));
   addConnectionOptions(
     ticket
@@ -101,18 +89,14 @@ function addDeciding(ticket: Command, terminal: Terminal): void {
         .description(description)
         .argument(...ID),
     );
-  const waiting = (command: Command) =>
-    command.option('--wait', 'follow it until it has ended or needs a person again');
+  const waiting = (command: Command) => command.addOption(waitOption());
   const approve = waiting(
     about('approve', 'approve exactly the plan with this hash').option(
       '--hash <hash>',
       'the hash that "ticket plan" shows',
     ),
   );
-  approve.addHelpText(
-    'after',
-    `\nWithout --hash the plan is shown and you are asked, which needs a terminal.\n${examples('tiphys ticket plan 7PGTR0WN', 'tiphys ticket approve 7PGTR0WN --hash 5f1d... --wait')}`,
-  );
+  approve.addHelpText('after', '\nWithout --hash the plan is shown and you are asked, which needs a terminal.');
   approve.action(async (id: string, options: Decisions.ApproveOptions) =>
     (await decide()).approve(terminal, id, options),
   );

@@ -31,10 +31,6 @@ export function addTuiCommand(program: Command, host: Host, terminal: Terminal):
     )
     .option('--config <folder>', 'the configuration of the standalone server')
     .option('--data <folder>', 'what the standalone server keeps; a folder of your user by default')
-    .addHelpText(
-      'after',
-      '\nExamples:\n  tiphys tui --standalone\n  TIPHYS_API_KEY=... tiphys tui --server https://tiphys.example.org\n',
-    )
     .action(async (options: TuiCommandOptions) => await runTuiCommand(host, terminal, options));
   addServerOption(command);
 }

@@ -29,9 +29,13 @@ export async function checkGit(env: Environment): Promise<Check> {
     maxBytes: 10_000,
   });
   const fix = `Install git ${MINIMUM_GIT.join('.')} or newer and put it on the PATH.`;
-  if (result.exitCode !== 0) return broken('git', `git does not run: ${result.stderr.trim()}`, fix);
+  if (result.exitCode !== 0) return broken('git', toGitFault(result.stderr.trim()), fix);
   const said = result.stdout.trim();
   return isAtLeast(said, MINIMUM_GIT) ? ok('git', said) : broken('git', `${said} is too old`, fix);
+}
+
+function toGitFault(said: string): string {
+  return said.includes('ENOENT') ? 'no git was found on the PATH' : `git does not run: ${said}`;
 }
 
 function isAtLeast(text: string, [major, minor]: readonly [number, number]): boolean {
