@@ -15,6 +15,6 @@ export async function main(argv: readonly string[]): Promise<void> {
     const runMcp: Host['runMcp'] = async (...given) => await (await import('./mcp/stdio.ts')).runMcpOnStdio(...given);
     await createProgram({ startApp, openTui, runMcp }).parseAsync([...argv], { from: 'user' });
   } catch (error) {
-    process.exitCode = reportFailure(error);
+    process.exitCode = reportFailure(error, argv);
   }
 }

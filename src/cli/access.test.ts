@@ -29,6 +29,21 @@ describe('commands and a server', () => {
     expect(wrong.stderr).toContain('does not know the key in TIPHYS_API_KEY');
   });
 
+  it.each([
+    [['ticket', 'show', 'ZZZZZZZZ'], { code: 'not_found', exitCode: 1 }],
+    [['ticket', 'show', 'ab'], { code: 'invalid_input', exitCode: 2 }],
+    [['ticket', 'list', '--status', 'solved'], { code: 'invalid_input', exitCode: 2 }],
+    [['context', 'nobody'], { code: 'not_found', exitCode: 1 }],
+    [['memory', 'explain', 'ZZZZZZZZ'], { code: 'not_found', exitCode: 1 }],
+    [['status', '--server', 'http://127.0.0.1:1'], { code: 'timeout', exitCode: 4 }],
+  ])('refuse %j as JSON too, where that is asked for', async (args, error) => {
+    const said = await runCommand([...args, '--json'], { server: product.app.url, key: KEY });
+    expect(JSON.parse(said.stdout)).toMatchObject({ error });
+    expect(said.exitCode).toBe(error.exitCode);
+    const plain = await runCommand(args, { server: product.app.url, key: KEY });
+    expect(plain).toMatchObject({ exitCode: error.exitCode, stdout: '' });
+  });
+
   it('refuse an address that is none, and one with a secret in it', async () => {
     for (const args of [
       ['--server', 'localhost:3000'],

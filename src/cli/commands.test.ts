@@ -104,7 +104,8 @@ describe('tiphys ticket approve', () => {
     for (const args of [[], ['--json'], ['--hash', '0'.repeat(64)], ['--hash', hash.slice(0, 12)]]) {
       const refused = await run(['ticket', 'approve', short, ...args]);
       expect(refused.exitCode).toBe(args[1]?.length === 64 ? 1 : 2);
-      expect(refused.stdout).toBe('');
+      if (args[0] === '--json') expect(JSON.parse(refused.stdout)).toMatchObject({ error: { exitCode: 2 } });
+      else expect(refused.stdout).toBe('');
     }
     for (const answers of [['no'], ['y'], []]) {
       const declined = await run(['ticket', 'approve', short], { answers });

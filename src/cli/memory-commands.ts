@@ -42,7 +42,7 @@ function addReads(memory: Command, terminal: Terminal): void {
     });
   addConnectionOptions(memory.command('explain'))
     .description('why a ticket was done the way it was: what was remembered, which strategy, what came of it')
-    .argument('<ticket>')
+    .argument('<ticket>', 'a ticket id, or its beginning or end')
     .action(async (ticket: string, options: ConnectionOptions) => {
       await (await import('./memory/ask.ts')).showExplanation(ticket, options, terminal);
     });

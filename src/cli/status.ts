@@ -6,6 +6,7 @@ import { isEnded } from '../ticket/status.ts';
 import type { ApiClient } from '../client/api-client.ts';
 import { connect, type ConnectionOptions } from './connect.ts';
 import { EXIT } from './failure.ts';
+import { findNearService } from './memory/unknown-service.ts';
 import { toJsonText } from './json.ts';
 import { toAge, toCell, toTable } from './table.ts';
 import type { Terminal } from './terminal.ts';
@@ -82,7 +83,11 @@ export async function showService(terminal: Terminal, service: string, options: 
   }
   const { style, clock } = terminal;
   if (tickets.length === 0 && places.length === 0) {
-    terminal.err(`Nothing is known of ${toCell(service)} yet: no ticket was about it, and no deploy is remembered.`);
+    const near = await findNearService(client, service);
+    const guess = near === undefined ? '' : ` Did you mean ${near}?`;
+    terminal.err(
+      toCell(`Nothing is known of ${service} yet: no ticket was about it, and no deploy is remembered.${guess}`),
+    );
     return;
   }
   for (const { place, last, risk } of deploys) {

@@ -47,8 +47,9 @@ export async function runCommand(args: readonly string[], situation: Situation):
   try {
     await createProgram(host, terminal).parseAsync([...args], { from: 'user' });
   } catch (error) {
-    said.exitCode = reportFailure(error, (text) => {
-      said.stderr += text;
+    said.exitCode = reportFailure(error, args, {
+      err: (text) => void (said.stderr += text),
+      out: (text) => void (said.stdout += text),
     });
   }
   return said;

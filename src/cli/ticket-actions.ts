@@ -1,4 +1,5 @@
 import type { TicketView } from '../api/contract.ts';
+import { AppError, isAppError } from '../lib/errors.ts';
 import { toCell } from './table.ts';
 import type { ApiClient, NewTicket } from '../client/api-client.ts';
 import { connect, type ConnectionOptions } from './connect.ts';
@@ -95,7 +96,12 @@ export async function showTicket(terminal: Terminal, given: string, options: Pla
 
 export async function showPlan(terminal: Terminal, given: string, options: PlainOptions): Promise<void> {
   const client = connect(options, terminal);
-  const plan = await client.getPlan((await findTicket(client, given)).id);
+  const { id, status } = await findTicket(client, given);
+  const plan = await client.getPlan(id).catch((error: unknown) => {
+    if (!isAppError(error, 'not_found')) throw error;
+    const hint = `It is ${status}; "tiphys ticket show ${toShortId(id)}" says why.`;
+    throw new AppError('not_found', error.message, { cause: error, hint });
+  });
   if (options.json === true) terminal.out(toJsonText(plan, 2));
   else for (const line of renderPlan(plan, terminal.style)) terminal.out(line);
 }

@@ -83,7 +83,11 @@ describe('tiphys config check', () => {
     const env = { TIPHYS_LLM_PROVIDER: 'openia', TIPHYS_SERVER_PROT: '1', TIPHYS_GIT_TOKEN: SECRET };
     for (const args of [['config', 'check'], ['config', 'check', '--json'], ['serve'], ['migrate']]) {
       const result = await runTiphys(args, { cwd, env });
-      expect(result).toMatchObject({ exitCode: 2, stdout: '' });
+      expect(result.exitCode).toBe(2);
+      if (args.includes('--json'))
+        expect(JSON.parse(result.stdout)).toMatchObject({ error: { code: 'config_invalid' } });
+      else expect(result.stdout).toBe('');
+      expect(result.stdout).not.toContain(SECRET);
       expect(result.stderr).toContain('4 mistakes');
       expect(result.stderr).toContain('server.port = "x" (config/local.json): must be a whole number');
       expect(result.stderr).toContain('lgo');

@@ -11,7 +11,9 @@ import type { MemoryGraph } from '../../memory/graph.ts';
 import { toSvg } from '../../memory/svg.ts';
 import { connect, type ConnectionOptions } from '../connect.ts';
 import type { Terminal } from '../terminal.ts';
+import { findTicket } from '../ticket-id.ts';
 import { print, type PlaceOptions } from './connection.ts';
+import { askAbout } from './unknown-service.ts';
 
 type Options = ConnectionOptions & PlaceOptions;
 
@@ -21,9 +23,9 @@ const toPlace = ({ environment, namespace, cluster }: PlaceOptions) => ({ enviro
 /** What to expect of the next deploy of a service, in sentences. */
 export async function showContext(service: string, options: Options, terminal: Terminal): Promise<void> {
   const query = toPlace(options);
-  const known = await connect(options, terminal).request(contextSchema, 'GET', `/api/memory/context/${of(service)}`, {
-    query,
-  });
+  const client = connect(options, terminal);
+  const path = `/api/memory/context/${of(service)}`;
+  const known = await askAbout(client, service, async () => client.request(contextSchema, 'GET', path, { query }));
   const causes = known.patterns
     .slice(0, 3)
     .flatMap(({ fingerprint, possibleCauses, suggestedFix }) => [
@@ -42,9 +44,9 @@ export async function showHistory(
   terminal: Terminal,
 ): Promise<void> {
   const query = { ...toPlace(options), limit: options.limit };
-  const found = await connect(options, terminal).request(historySchema, 'GET', `/api/memory/history/${of(service)}`, {
-    query,
-  });
+  const client = connect(options, terminal);
+  const path = `/api/memory/history/${of(service)}`;
+  const found = await askAbout(client, service, async () => client.request(historySchema, 'GET', path, { query }));
   const lines = found.items.map(toHistoryLine);
   print(options, terminal, found, lines.length === 0 ? [`No deploy of ${service} is remembered there.`] : lines);
 }
@@ -99,7 +101,9 @@ export async function showGraph(
 }
 
 /** Why a ticket was done the way it was. */
-export async function showExplanation(ticket: string, options: ConnectionOptions, terminal: Terminal): Promise<void> {
-  const found = await connect(options, terminal).request(explainSchema, 'GET', `/api/memory/explain/${of(ticket)}`);
+export async function showExplanation(given: string, options: ConnectionOptions, terminal: Terminal): Promise<void> {
+  const client = connect(options, terminal);
+  const { id } = await findTicket(client, given);
+  const found = await client.request(explainSchema, 'GET', `/api/memory/explain/${of(id)}`);
   print(options, terminal, found, [`"${found.title}" (${found.status})`, ...found.summary]);
 }

@@ -138,6 +138,9 @@ it('exits with what went wrong: usage, refusal, or nobody there', async () => {
   expect((await tiphys(['memory', 'weaken', 'web', '--factor', '2'])).code).toBe(2);
   expect((await tiphys(['memory', 'pin', 'web'])).code).toBe(2);
   expect((await tiphys(['context', 'nobody'])).code).toBe(1);
+  const near = await tiphys(['history', 'wbe']);
+  expect(near).toMatchObject({ code: 1, out: '' });
+  expect(near.err).toContain('Did you mean web? "tiphys memory services" lists what is remembered');
   expect((await tiphys(['context', 'web'], { key: 'wrong-key' })).code).toBe(1);
   expect((await tiphys(['context', 'web'], { server: 'http://127.0.0.1:1' })).code).toBe(4);
   expect((await tiphys(['memory', 'export'], { server: 'http://127.0.0.1:1' })).code).toBe(4);
