@@ -5,7 +5,7 @@ import type { LoadedConfig } from '../../config/load.ts';
 import { createSystemClock } from '../../lib/clock.ts';
 import { silentLogger } from '../../lib/logger.ts';
 import type { LearningRedactor } from '../../lib/redact.ts';
-import { broken, ok, SANDBOX, skipped, toBroken, warning, type Check } from './check.ts';
+import { broken, ok, SANDBOX, skipped, toBroken, warning, withSetting, type Check } from './check.ts';
 
 const TIMEOUT_MS = 15_000;
 
@@ -50,9 +50,13 @@ async function readReports({ config, instances: settings }: LoadedConfig, redact
 function* toChecks(report: InstanceReport, suffix: string): Generator<Check> {
   const { reachable, version, account, applications, rights, repository, clusters } = report;
   const about = (...topics: PreflightProblem['about'][]) => report.problems.filter((one) => topics.includes(one.about));
-  yield toCheck(`Argo CD${suffix}`, about('server'), `${report.server} is Argo CD ${version ?? ''}`);
+  // Where there are several, they are set together.
+  const setting = (name: string) => (suffix === '' ? name : 'TIPHYS_ARGOCD_INSTANCES');
+  const server = toCheck(`Argo CD${suffix}`, about('server'), `${report.server} is Argo CD ${version ?? ''}`);
+  yield withSetting(server, setting('TIPHYS_ARGOCD_SERVER'));
   if (!reachable) return;
-  yield toCheck(`account${suffix}`, about('account'), account?.name ?? '');
+  const signedIn = toCheck(`account${suffix}`, about('account'), account?.name ?? '');
+  yield withSetting(signedIn, setting('TIPHYS_ARGOCD_TOKEN'));
   if (applications === null) return;
   const granted = rights.flatMap(({ right, state }) => (state === 'granted' ? [right] : []));
   const seen = `${applications.visible} Applications visible, ${applications.following} follow the branch`;

@@ -30,6 +30,11 @@ export function toBroken(name: string, error: unknown): Check {
   return broken(name, toErrorMessage(error), isAppError(error) ? (error.hint ?? null) : null);
 }
 
+/** The same, and which setting it is about. */
+export function withSetting(check: Check, setting: string): Check {
+  return check.status === 'ok' ? check : { ...check, fix: `${check.fix ?? ''} The setting is ${setting}.`.trim() };
+}
+
 /** The same without anything secret in it. */
 export function toClean(check: Check, redactor: Redactor): Check {
   return {

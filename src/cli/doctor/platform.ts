@@ -11,7 +11,7 @@ import { silentLogger } from '../../lib/logger.ts';
 import { createGit } from '../../repo/git.ts';
 import { openInfraRepo } from '../../repo/infra-repo.ts';
 import { parseRepoUrl } from '../../repo/repo-url.ts';
-import { broken, createHastyClock, ok, SANDBOX, skipped, toBroken, warning, type Check } from './check.ts';
+import { broken, createHastyClock, ok, SANDBOX, skipped, toBroken, warning, withSetting, type Check } from './check.ts';
 
 /**
  * The repository: cloned with the configured credentials into a temporary folder, a push rehearsed without being sent, and
@@ -43,7 +43,7 @@ export async function* checkRepository(config: Config, env: Environment): AsyncG
     yield await checkPush({ url: repoUrl, branch: pushed, head, dir, env, credentials: access.credentials });
     yield await repo.withWorkTree(head, 'doctor', async (tree) => checkRendering(config, 'the repository', tree.dir));
   } catch (error) {
-    yield toBroken('repository', error);
+    yield withSetting(toBroken('repository', error), 'TIPHYS_GIT_REPO_URL');
   } finally {
     await rm(dir, { recursive: true, force: true, maxRetries: 3 });
   }

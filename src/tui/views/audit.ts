@@ -1,9 +1,15 @@
+import { tellAudit } from '../../client/tell-audit.ts';
+import { toShortId } from '../../client/words.ts';
 import type { State } from '../model.ts';
 import { clamp } from '../select.ts';
+import { fitCells } from '../text/cells.ts';
 import { column, line, span, type Line } from '../text/lines.ts';
 
+/** What the columns before the last one take. */
+const AUDIT_CELLS = 49;
+
 /** The newest entries of the audit log, and whether the whole chain still holds. */
-export function viewAudit({ audit }: State, _width: number, height: number): Line[] {
+export function viewAudit({ audit }: State, width: number, height: number): Line[] {
   const { page, verdict, top } = audit;
   if (page === undefined || verdict === undefined) return [line('Reading the audit log ...', 'dim')];
   const head: Line[] = [
@@ -14,7 +20,13 @@ export function viewAudit({ audit }: State, _width: number, height: number): Lin
           span('BROKEN', 'bad'),
           span(`  at entry ${verdict.seq ?? '?'}: ${verdict.problem ?? ''}`),
         ],
-    [column('#', 8, 'dim'), column('AT (UTC)', 21, 'dim'), column('WHO', 20, 'dim'), span('WHAT', 'dim')],
+    [
+      column('#', 7, 'dim'),
+      column('AT (UTC)', 16, 'dim'),
+      column('WHO', 16, 'dim'),
+      column('TICKET', 10, 'dim'),
+      span('WHAT', 'dim'),
+    ],
   ];
   const rows = page.items.toReversed();
   const room = Math.max(1, height - head.length);
@@ -24,11 +36,11 @@ export function viewAudit({ audit }: State, _width: number, height: number): Lin
     ...rows
       .slice(from, from + room)
       .map((entry): Line => [
-        column(String(entry.seq), 8, 'dim'),
-        column(entry.at.slice(0, 19).replace('T', ' '), 21, 'dim'),
-        column(entry.actor, 20),
-        span(`${entry.action}  `),
-        span(entry.ticketId ?? '', 'dim'),
+        column(String(entry.seq), 7, 'dim'),
+        column(entry.at.slice(5, 19).replace('T', ' '), 16, 'dim'),
+        column(`${entry.actor} `, 16),
+        column(entry.ticketId === null ? '' : toShortId(entry.ticketId), 10, 'dim'),
+        span(fitCells(`${entry.action}: ${tellAudit(entry)}`.replace(/: $/, ''), width - AUDIT_CELLS)),
       ]),
   ];
 }

@@ -2,7 +2,7 @@ import type { FormField, State } from '../model.ts';
 import { listFormFields, listTargets } from '../select.ts';
 import { cleanLine, takeCells, cellWidth } from '../text/cells.ts';
 import type { EditLine } from '../text/edit-line.ts';
-import { line, span, type Line, type Span } from '../text/lines.ts';
+import { line, paragraph, span, type Line, type Span } from '../text/lines.ts';
 
 const LABELS: Record<FormField, string> = {
   title: 'What should change?',
@@ -28,7 +28,10 @@ export function viewForm(state: State, width: number): Line[] {
       ? line('  Sending ...', 'info')
       : line('  Tab next field   ←/→ change   Ctrl+S create   Esc leave', 'dim'),
     line(),
-    line('  In your own words, for example: Update api to 1.9.1, or: Scale worker to 5 replicas.', 'dim'),
+    ...paragraph('In your own words, for example: Update api to 1.9.1, or: Scale worker to 5 replicas.', width, {
+      indent: 2,
+      tone: 'dim',
+    }),
   ];
 }
 

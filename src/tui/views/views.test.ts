@@ -397,6 +397,26 @@ describe('the memory', () => {
   });
 });
 
+describe('the audit log', () => {
+  it('says what each entry is about, in as much room as there is', () => {
+    const entry = (seq: number, action: string, detail: Record<string, unknown>) => ({
+      ...{ seq, action, detail, at: '2026-01-02T11:58:07.123Z', actor: 'agent:observer', ticketId: makeTicket(1).id },
+      ...{ prevHash: '', hash: '' },
+    });
+    const sync = { application: 'argocd/api', status: 'Synced', revision: 'd'.repeat(40) };
+    const page = { items: [entry(1, 'key_added', {}), entry(2, 'sync', sync)], lastSeq: 2 };
+    const verdict = { kind: 'intact', entries: 2, head: '', seq: null, problem: null } as const;
+    const audit: Action = { type: 'audit_loaded', page, verdict };
+    const state = makeState([{ type: 'screen_shown', screen: 'audit' }, audit]);
+    expect(body(textOf(state), 1).slice(0, 4)).toEqual([
+      'Audit log  intact  2 entries checked',
+      '#      AT (UTC)        WHO             TICKET    WHAT',
+      '2      01-02 11:58:07  agent:observer  00000001  sync: argocd/api Synced at ddd…',
+      '1      01-02 11:58:07  agent:observer  00000001  key_added',
+    ]);
+  });
+});
+
 describe('every screen', () => {
   const HOSTILE = '\x1b[2J\x1b]0;x\x07{red-fg}部署\u202e\u0301\u200b🚀';
   const ticket = makeTicket(1, { title: HOSTILE.repeat(20), reason: HOSTILE, application: HOSTILE.repeat(5) });
