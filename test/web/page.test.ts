@@ -123,6 +123,7 @@ describe.skipIf(chromiumPath === undefined)(`the page in a browser${note}`, TIME
     });
     await page.reload();
     const choice = page.getByLabel('Argo CD');
+    await choice.waitFor();
     expect(await choice.locator('option').allTextContents()).toEqual([
       'as the words say, else default',
       'default',
