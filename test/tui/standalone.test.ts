@@ -51,7 +51,7 @@ describe.skipIf(!hasTmux())('tiphys tui --standalone, in tmux', () => {
     expect(board).toMatch(/1 ticket {3}waiting for you 0 {3}resolved 1/);
     expect(board).toMatch(/Argo CD {2}reachable .*redis Synced Healthy/);
     terminal.press('m');
-    await terminal.until(/^redis +production +\d+%/m);
+    await terminal.until(/^redis +production +\d+ %/m);
     terminal.press('q');
     await terminal.until(/Quit\?/);
     terminal.press('y');
