@@ -69,7 +69,8 @@ describe('a server that is killed while it proposes', () => {
     const afterOpening = killWhenOpening('cut_after');
     await start();
     await afterOpening;
-    expect(host.pulls.all).toHaveLength(1);
+    // The host has the request and goes on by itself.
+    await expect.poll(() => host.pulls.all, { timeout: 30_000 }).toHaveLength(1);
 
     client = createApiClient((await start()).url);
     const proposed = await reach('pending_merge');
