@@ -65,6 +65,15 @@ it('shows the break when the server restarts, comes back by itself, and goes on'
   await product.client.createTicket({ title: 'After the restart', start: false });
   await streams.until('After the restart', from);
 
+  // Escape twice comes in one piece, and is two steps back: from the form over the help to the tickets.
+  streams.input.write('?');
+  await streams.until('Moving');
+  streams.input.write('n');
+  await streams.until('What should change?');
+  const inForm = streams.length();
+  streams.input.write('\x1b\x1b');
+  await streams.until('STATUS', inForm);
+
   // An arrow, which is three characters, is not three keys.
   streams.input.write('\x1b[B');
   streams.input.write('q');
