@@ -1,11 +1,10 @@
 import type { TicketView } from '../api/contract.ts';
-import { needsPerson } from '../ticket/status.ts';
 import { toTargets } from '../client/words.ts';
 import { FORM_FIELDS, type FormField, type State } from './model.ts';
 
 /**
  * The tickets the filter leaves, newest first. Words are looked for in title, application, status, risk and id;
- * `waiting` leaves those that need a person.
+ * `waiting` leaves those that wait for a person's word, as the count above them does; drafts do not.
  */
 export function shownTickets(state: State): readonly TicketView[] {
   const words = state.filter.text
@@ -15,7 +14,7 @@ export function shownTickets(state: State): readonly TicketView[] {
   if (words.length === 0) return state.tickets;
   return state.tickets.filter((ticket) => {
     const text =
-      `${ticket.title} ${ticket.application ?? ''}${toTargetWord(state, ticket)} ${ticket.status} ${needsPerson(ticket.status) ? 'waiting' : ''} ${ticket.priority} ${state.risks.get(ticket.id) ?? ''} ${ticket.id}`.toLowerCase();
+      `${ticket.title} ${ticket.application ?? ''}${toTargetWord(state, ticket)} ${ticket.status} ${ticket.status.startsWith('pending_') ? 'waiting' : ''} ${ticket.priority} ${state.risks.get(ticket.id) ?? ''} ${ticket.id}`.toLowerCase();
     return words.every((word) => text.includes(word));
   });
 }

@@ -110,7 +110,8 @@ describe('the dashboard', () => {
       '',
     ]);
     expect(textOf(pressKeys(filtered, 'z').state)).toContain('No ticket matches "failedz". Esc shows all.');
-    const waiting = textOf(pressKeys(makeState(actions), '/', ...'waiting').state);
+    const mixed = [...actions, loaded(makeTicket(4, { status: 'draft' }), makeTicket(5, { status: 'paused' }))];
+    const waiting = textOf(pressKeys(makeState(mixed), '/', ...'waiting').state);
     expect(waiting).toMatch(/waiting {3}1 match[^]*\? approve plan/);
   });
 
