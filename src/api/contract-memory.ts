@@ -25,7 +25,11 @@ export const historyQuerySchema = placeQuerySchema.extend({
   /** `nextCursor` of the page before. */
   cursor: z.string().max(200).optional(),
 });
-export const graphQuerySchema = z.strictObject({ format: z.enum(['json', 'dot', 'svg']).default('json') });
+export const graphQuerySchema = placeQuerySchema.extend({
+  format: z.enum(['json', 'dot', 'svg']).default('json'),
+  /** Only what hangs together with this service. */
+  service: name().optional(),
+});
 export const explainParamsSchema = z.strictObject({
   ticket: z.string().regex(/^tkt_[0-9A-HJKMNP-TV-Z]{26}$/, 'a ticket id'),
 });

@@ -33,12 +33,13 @@ function addReads(memory: Command, terminal: Terminal): void {
     .action(
       async (options: ConnectionOptions) => await (await import('./memory/ask.ts')).showServices(options, terminal),
     );
-  addConnectionOptions(memory.command('graph'))
+  withPlace(addConnectionOptions(memory.command('graph')))
     .description('services, versions and failures, and how they hang together')
+    .argument('[service]', 'only what hangs together with this one')
     .option('--dot', 'in the DOT language, for Graphviz')
     .option('--svg', 'as a picture')
-    .action(async (options: ConnectionOptions & { dot?: boolean; svg?: boolean }) => {
-      await (await import('./memory/ask.ts')).showGraph(options, terminal);
+    .action(async (service: string | undefined, options: Asked & { dot?: boolean; svg?: boolean }) => {
+      await (await import('./memory/ask.ts')).showGraph(service, options, terminal);
     });
   addConnectionOptions(memory.command('explain'))
     .description('why a ticket was done the way it was: what was remembered, which strategy, what came of it')

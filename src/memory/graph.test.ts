@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { DeployFact } from './facts.ts';
+import { toNeighbourhood } from './graph.ts';
 import { createDeployMemory } from './memory.ts';
 import { toSvg } from './svg.ts';
 
@@ -47,6 +48,22 @@ describe('the graph', () => {
     expect(told).toContain('version:web@v2 failed_with failure:oom:signature of oom');
     const known = new Set(nodes.map(({ id }) => id));
     expect(edges.every(({ from, to }) => known.has(from) && known.has(to))).toBe(true);
+  });
+
+  it('around a service holds its own, and who else fails of the same or was hit by the same', () => {
+    const { memory, play } = createMemory();
+    play(deploy('1', 'web', 'v1', 0), 'oom');
+    play(deploy('2', 'api', 'v7', 500), 'oom');
+    play(deploy('3', 'worker', 'v3', 1000), 'quota');
+    const scope = { cluster: 'main', environment: 'production', namespace: 'shop', service: 'web' };
+    const { nodes, edges } = toNeighbourhood(memory.graph(), scope);
+    const told = edges.map(({ from, kind, to }) => `${from} ${kind} ${to}`);
+    expect(told).toContain('service:main/production/shop/web runs_in environment:main/production');
+    expect(told).toContain('version:web@v1 failed_with failure:oom:signature of oom');
+    expect(told).toContain('service:main/production/shop/api fails_with failure:oom:signature of oom');
+    expect(JSON.stringify([nodes, edges])).not.toMatch(/worker|v7/);
+    expect(nodes.every(({ id }) => edges.some(({ from, to }) => from === id || to === id))).toBe(true);
+    expect(toNeighbourhood(memory.graph(), { ...scope, service: 'nobody' })).toEqual({ nodes: [], edges: [] });
   });
 
   it('draws one way from a service to its failure, over the version', () => {

@@ -75,6 +75,21 @@ export function toMemoryGraph(
   return graph.sorted();
 }
 
+/**
+ * What hangs together with one service: its own edges, and who else fails of the same or was hit by the same incident.
+ * Empty where nothing is remembered about it.
+ */
+export function toNeighbourhood(graph: MemoryGraph, scope: Scope): MemoryGraph {
+  const own = toServiceId(toScopeKey(scope));
+  const isOwn = ({ from, to }: GraphEdge) => from === own || to === own;
+  const beside = new Set(graph.edges.filter(isOwn).flatMap(({ from, to }) => [from, to]));
+  const shares = ({ from, to, kind }: GraphEdge) =>
+    beside.has(to) && ((kind === 'failed_with' && beside.has(from)) || kind === 'fails_with' || kind === 'hit_by');
+  const edges = graph.edges.filter((edge) => isOwn(edge) || shares(edge));
+  const ids = new Set(edges.flatMap(({ from, to }) => [from, to]));
+  return { nodes: graph.nodes.filter(({ id }) => ids.has(id)), edges };
+}
+
 function createGraph() {
   const nodes = new Map<string, GraphNode>();
   const edges: GraphEdge[] = [];

@@ -1,4 +1,4 @@
-import { contextSchema, historySchema, servicesSchema } from '../api/contract-memory.ts';
+import { contextSchema, graphSchema, historySchema, servicesSchema } from '../api/contract-memory.ts';
 import { isAppError } from '../lib/errors.ts';
 import { toPlaceQuery, type MemoryService } from './memory-place.ts';
 import type { PlanView } from '../api/contract.ts';
@@ -124,11 +124,12 @@ export function createLoaders({ client, signal, dispatch, getState }: LoaderDeps
   const loadService = async (service: MemoryService) => {
     const query = toPlaceQuery(service);
     const name = encodeURIComponent(service.service);
-    const [context, history] = await Promise.all([
+    const [context, history, around] = await Promise.all([
       client.request(contextSchema, 'GET', `/api/memory/context/${name}?${query}`),
       client.request(historySchema, 'GET', `/api/memory/history/${name}?${query}`),
+      client.request(graphSchema, 'GET', `/api/memory/graph?service=${name}&${query}`),
     ]);
-    dispatch({ type: 'service_loaded', service, context, history: history.items });
+    dispatch({ type: 'service_loaded', service, context, history: history.items, around });
   };
 
   const loadMemory = async () => {

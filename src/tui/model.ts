@@ -1,5 +1,5 @@
 import type { AuditPage, AuditVerdict, ReadyView } from '../client/api-client.ts';
-import type { ContextView, HistoryView, MemoryService } from './memory-place.ts';
+import type { ContextView, GraphView, HistoryView, MemoryService } from './memory-place.ts';
 import type { InfoView, PlanView, TicketView } from '../api/contract.ts';
 import type { TicketEvent } from '../ticket/event.ts';
 import type { EditLine, EditStep } from './text/edit-line.ts';
@@ -48,6 +48,8 @@ export interface OpenService {
   service: MemoryService;
   context: ContextView | undefined;
   history: HistoryView['items'];
+  /** What hangs together with it. */
+  around: GraphView;
   top: number;
 }
 
@@ -161,7 +163,13 @@ export type Action =
   | { type: 'memory_loaded'; services: readonly MemoryService[] }
   | { type: 'service_risk_loaded'; service: MemoryService; risk: NonNullable<ServiceRow['risk']> }
   | { type: 'service_opened'; service: MemoryService }
-  | { type: 'service_loaded'; service: MemoryService; context: ContextView; history: HistoryView['items'] }
+  | {
+      type: 'service_loaded';
+      service: MemoryService;
+      context: ContextView;
+      history: HistoryView['items'];
+      around: GraphView;
+    }
   | { type: 'audit_loaded'; page: AuditPage; verdict: AuditVerdict }
   | { type: 'form_moved'; by: 1 | -1 }
   | { type: 'form_chosen'; by: 1 | -1 }

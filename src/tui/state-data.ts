@@ -64,7 +64,8 @@ export function reduceData(state: State, action: DataAction): State {
     case 'service_loaded': {
       const { openService } = state;
       if (openService === undefined || toKey(openService.service) !== toKey(action.service)) return state;
-      return { ...state, openService: { ...openService, context: action.context, history: action.history } };
+      const { context, history, around } = action;
+      return { ...state, openService: { ...openService, context, history, around } };
     }
     case 'audit_loaded':
       return { ...state, audit: { ...state.audit, page: action.page, verdict: action.verdict } };

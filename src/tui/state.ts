@@ -38,7 +38,10 @@ export function reduce(state: State, action: Action): State {
     case 'service_opened':
       return {
         ...showScreen(state, 'service'),
-        openService: { service: action.service, context: undefined, history: [], top: 0 },
+        openService: {
+          ...{ service: action.service, context: undefined, history: [], top: 0 },
+          around: { nodes: [], edges: [] },
+        },
       };
     case 'filtering':
       return { ...state, isFiltering: action.isOn };

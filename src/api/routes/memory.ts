@@ -6,6 +6,7 @@ import { openCorrections, type CorrectionBook } from '../../memory/corrections.t
 import { listCorrections } from '../../memory/correction-store.ts';
 import { listDeploys, listServices, type StoredDeploy } from '../../memory/fact-store.ts';
 import { listOccurrences } from '../../memory/occurrence-store.ts';
+import { toNeighbourhood } from '../../memory/graph.ts';
 import { toSvg } from '../../memory/svg.ts';
 import { listEvents } from '../../ticket/event-store.ts';
 import { findLatestPlan } from '../../ticket/plan-store.ts';
@@ -88,8 +89,11 @@ export function addMemoryRoutes(server: FastifyInstance, deps: RouteDeps): void 
     },
   );
   app.get('/api/memory/graph', { schema: { tags, querystring: contract.graphQuerySchema } }, async (request, reply) => {
-    const graph = (await deps.memory.current()).graph();
-    switch (request.query.format) {
+    const { format, service, ...place } = request.query;
+    const whole = (await deps.memory.current()).graph();
+    const graph =
+      service === undefined ? whole : toNeighbourhood(whole, (await resolveScope(deps, { service, ...place })).scope);
+    switch (format) {
       case 'json':
         return contract.graphSchema.parse(graph);
       case 'dot':

@@ -82,12 +82,16 @@ export async function showServices(options: ConnectionOptions, terminal: Termina
   print(options, terminal, found, lines.length === 0 ? ['Nothing is remembered yet.'] : lines);
 }
 
-/** The graph, as DOT or SVG for a file, as JSON, or counted. */
+/** The graph, whole or around one service, as DOT or SVG for a file, as JSON, or counted. */
 export async function showGraph(
-  options: ConnectionOptions & { dot?: boolean; svg?: boolean },
+  service: string | undefined,
+  options: Options & { dot?: boolean; svg?: boolean },
   terminal: Terminal,
 ): Promise<void> {
-  const found = await connect(options, terminal).request(graphSchema, 'GET', '/api/memory/graph');
+  const query = service === undefined ? {} : { service, ...toPlace(options) };
+  const client = connect(options, terminal);
+  const ask = async () => await client.request(graphSchema, 'GET', '/api/memory/graph', { query });
+  const found = service === undefined ? await ask() : await askAbout(client, service, ask);
   // The kinds are ours: the server drew them from the same type.
   const graph = found as MemoryGraph;
   if (options.dot === true) terminal.out(toDot(graph).trimEnd());

@@ -101,6 +101,10 @@ it('draws the graph', async () => {
   expect(await say('memory', 'graph')).toMatch(/nodes, \d+ edges/);
   expect(await say('memory', 'graph', '--dot')).toMatch(/^digraph/);
   expect(await say('memory', 'graph', '--svg')).toMatch(/^<svg /);
+  const around = await say('memory', 'graph', 'web');
+  expect(around).toMatch(/nodes, \d+ edges/);
+  expect(around).toMatch(/\/web runs in environment:/);
+  expect((await tiphys(['memory', 'graph', 'wbe'])).err).toContain('web');
 });
 
 it('exports to a file for its owner alone, and takes the same lines in again without doubling them', async () => {

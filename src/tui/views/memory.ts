@@ -1,4 +1,4 @@
-import type { HistoryView } from '../memory-place.ts';
+import type { GraphView, HistoryView } from '../memory-place.ts';
 import type { OpenService, ServiceRow, State } from '../model.ts';
 import { clamp, windowTop } from '../select.ts';
 import { column, highlight, line, paragraph, span, type Line, type Tone } from '../text/lines.ts';
@@ -56,7 +56,7 @@ export function viewOpenService(state: State, width: number, height: number): Li
 }
 
 /** Every line of the page of a service. */
-export function serviceRows({ service, context, history }: OpenService, width: number, nowMs: number): Line[] {
+export function serviceRows({ service, context, history, around }: OpenService, width: number, nowMs: number): Line[] {
   const title = line(`${service.service} in ${service.environment}`, 'bold');
   if (context === undefined) return [title, line(), line('Asking the memory ...', 'dim')];
   const { risk } = context;
@@ -86,6 +86,7 @@ export function serviceRows({ service, context, history }: OpenService, width: n
     ...section('Deploys that go with it', context.coDeploys, ({ with: other, detail }) =>
       paragraph(`${other}: ${detail}`, width),
     ),
+    ...section('Around it', listAround(around), (text) => paragraph(text, width)),
     ...section('Notes', context.notes, ({ text, by }) => paragraph(`${text} (${by})`, width)),
     ...section('Deploys', history, (deploy) => [
       [
@@ -101,6 +102,33 @@ export function serviceRows({ service, context, history }: OpenService, width: n
       ],
     ]),
   ];
+}
+
+/** The memory's graph around one service as sentences; what the other sections say is left out. */
+export function listAround({ nodes, edges }: GraphView): string[] {
+  const labels = new Map(nodes.map(({ id, label, kind }) => [id, { label, kind }]));
+  const own = edges.find(({ kind }) => kind === 'runs_in')?.from;
+  const ownFirst = edges.toSorted((a, b) => Number(b.from === own) - Number(a.from === own));
+  return ownFirst.flatMap(({ from, to, kind, detail }) => {
+    const other = labels.get(to)?.label ?? to;
+    const who = labels.get(from)?.label ?? from;
+    switch (kind) {
+      case 'failed_with':
+        return [`version ${who} ${detail}: ${other}`];
+      case 'hit_by':
+        return [
+          from === own
+            ? `incident of ${other}: ${detail}`
+            : `${who} was hit by the incident of ${other} too: ${detail}`,
+        ];
+      case 'fails_with':
+        return from === own ? [] : [`${who} fails of ${other} too: ${detail}`];
+      case 'fails_beside':
+        return from === own ? [] : [`${who} fails beside it: ${detail}`];
+      default:
+        return [];
+    }
+  });
 }
 
 function section<T>(title: string, items: readonly T[], toRows: (item: T) => Line[]): Line[] {
