@@ -87,6 +87,8 @@ describe.skipIf(chromiumPath === undefined)(`the page in a browser${note}`, TIME
     await link.click();
     await page.getByText('crash loop').first().waitFor();
     await page.getByRole('img', { name: /deploys, \d+ failed/ }).waitFor();
+    await page.getByRole('heading', { name: 'What hangs together with it' }).waitFor();
+    await page.getByAltText(/Services, environments/).waitFor();
     await shot(page, 'service');
     await page.getByRole('link', { name: 'Audit' }).click();
     await page.getByRole('button', { name: 'Verify the chain' }).click();

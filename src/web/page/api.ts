@@ -91,7 +91,7 @@ export const api = {
   context: async (service: string, place: Query) => await get<ContextView>(ROUTES.context(service), place),
   history: async (service: string, place: Query) =>
     await get<HistoryView>(ROUTES.history(service), { ...place, limit: 60 }),
-  graph: async () => await (await ask('GET', ROUTES.graph, { query: { format: 'svg' } })).blob(),
+  graph: async (about: Query) => await (await ask('GET', ROUTES.graph, { query: { ...about, format: 'svg' } })).blob(),
   newestAudit: async (limit: number) => await get<AuditListView>(ROUTES.audit, { newest: 'true', limit }),
   verifyAudit: async () => await get<AuditVerdictView>(ROUTES.verifyAudit),
   create: async (input: NewTicket) => await post(ROUTES.tickets, input),

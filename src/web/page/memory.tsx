@@ -1,5 +1,5 @@
-import { useEffect, useState } from 'preact/hooks';
 import { api } from './api.ts';
+import { Graph } from './graph.tsx';
 import { Moment, Panel, Problem, toPercent, toShown } from './text.tsx';
 import { useLoaded } from './live.ts';
 
@@ -84,27 +84,5 @@ function ServiceTable({ services }: { services: readonly Rated[] }) {
         </tbody>
       </table>
     </div>
-  );
-}
-
-function Graph() {
-  const [url, setUrl] = useState<string>();
-  const found = useLoaded(
-    async () => await api.graph(),
-    [],
-    ({ type }) => type === 'verdict',
-  );
-  const blob = found.kind === 'loaded' ? found.value : undefined;
-  useEffect(() => {
-    if (blob === undefined) return;
-    const made = URL.createObjectURL(blob);
-    setUrl(made);
-    return () => URL.revokeObjectURL(made);
-  }, [blob]);
-  if (found.kind === 'refused') return <Problem error={found.error} />;
-  return url === undefined ? (
-    <p class="dim">Loading ...</p>
-  ) : (
-    <img class="graph" src={url} alt="Services, environments, versions and failures, and what connects them" />
   );
 }

@@ -1,5 +1,6 @@
 import type { ContextView, DeployView } from '../../api/contract-memory.ts';
 import { api } from './api.ts';
+import { Graph } from './graph.tsx';
 import { useLoaded } from './live.ts';
 import { Moment, Panel, Problem, toPercent, toShown } from './text.tsx';
 
@@ -22,6 +23,11 @@ export function ServicePage({ service, place }: { service: string; place: Record
       {context.kind === 'loaded' ? <Expectation context={context.value} /> : null}
       {history.kind === 'refused' ? <Problem error={history.error} /> : null}
       {history.kind === 'loaded' ? <History deploys={history.value.items} /> : null}
+      {history.kind === 'loaded' && history.value.items.length > 0 ? (
+        <Panel title="What hangs together with it">
+          <Graph about={{ service, ...place }} />
+        </Panel>
+      ) : null}
     </>
   );
 }
