@@ -15,8 +15,7 @@ export default defineConfig({
     ],
     testTimeout: 60_000,
     hookTimeout: 120_000,
-    // About a third of the time is waiting, for programs and for what a simulation takes; these are for two cores.
-    maxWorkers: 3,
+    maxWorkers: 2,
     // Whole products run side by side on few cores there; a second try is shown beside the test's name.
     retry: process.env['CI'] === 'true' ? 1 : 0,
     globalSetup: ['test/support/global-setup.ts'],
