@@ -11,10 +11,11 @@ if (major < minimum[0] || (major === minimum[0] && minor < minimum[1])) {
 }
 const { existsSync } = await import('node:fs');
 const { enableCompileCache } = await import('node:module');
-const { homedir } = await import('node:os');
 const { join } = await import('node:path');
 // Halves the time to start. In the person's own folder: what is compiled must not come from one that others write to.
-enableCompileCache(join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'tiphys', 'compiled'));
+const home = process.env.HOME;
+const cache = process.env.XDG_CACHE_HOME || (home && join(home, '.cache'));
+if (cache) enableCompileCache(join(cache, 'tiphys', 'compiled'));
 // A checkout runs its sources; the published package has only dist.
 const source = new URL('../src/main.ts', import.meta.url);
 const target = existsSync(source) ? source : new URL('../dist/main.js', import.meta.url);
