@@ -206,6 +206,8 @@ describeBackends('the observer', (backend) => {
     await backend().until(name, 'applied', ({ status }) => (status.history ?? []).length === 2);
     const changed = await backend().changeLive(name, 'stay', { data: { value: 'by hand' } });
     test.skip(!changed, 'the account may not change live objects (applications, update/*)');
+    // A comparison that was under way may not have seen it.
+    await backend().get(name, 'refresh=normal');
     await backend().until(name, 'different', ({ status }) => status.sync.status === 'OutOfSync');
     const healthMs = backend().kind === 'sandbox' ? 2_000 : 30_000;
     const outcome = await observe(commit, {
