@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { randomHex } from '../../../src/lib/ids.ts';
 import { describeBackends } from './backend.ts';
 import { NO_IMAGE, toConfigMap, toDeployment, toJob, toStuckClaim, toUnheard } from './manifests.ts';
 import { startObserver, toBudgets, toRef } from './observing.ts';
@@ -199,19 +200,21 @@ describeBackends('the observer', (backend) => {
   });
 
   it('says so when drift stays, since nobody heals it', async (test) => {
-    const name = await setUp('stay', { 'stay/map.json': toConfigMap('stay', 'one') });
-    const { observe } = await startObserver(backend(), 'stay');
-    const commit = await backend().push({ 'stay/map.json': toConfigMap('stay', 'two') });
+    // A second try begins anew.
+    const folder = `stay-${randomHex(2)}`;
+    const name = await setUp(folder, { [`${folder}/map.json`]: toConfigMap(folder, 'one') });
+    const { observe } = await startObserver(backend(), folder);
+    const commit = await backend().push({ [`${folder}/map.json`]: toConfigMap(folder, 'two') });
     await backend().get(name, 'refresh=normal');
     await backend().until(name, 'applied', ({ status }) => (status.history ?? []).length === 2);
-    const changed = await backend().changeLive(name, 'stay', { data: { value: 'by hand' } });
+    const changed = await backend().changeLive(name, folder, { data: { value: 'by hand' } });
     test.skip(!changed, 'the account may not change live objects (applications, update/*)');
     // A comparison that was under way may not have seen it.
     await backend().get(name, 'refresh=normal');
     await backend().until(name, 'different', ({ status }) => status.sync.status === 'OutOfSync');
     const healthMs = backend().kind === 'sandbox' ? 2_000 : 30_000;
     const outcome = await observe(commit, {
-      changed: [toRef(backend(), 'ConfigMap', 'stay')],
+      changed: [toRef(backend(), 'ConfigMap', folder)],
       budgets: toBudgets(backend(), { healthMs, tickMs: 500, settleMs: 500 }),
     });
     expect(outcome).toMatchObject({ kind: 'failed', reason: 'timeout' });
