@@ -99,7 +99,7 @@ function createMirror(options: MirrorOptions, timeoutMs?: number): Mirror {
   const ref = `refs/remotes/origin/${branch}`;
   const turns = createMutex();
   // A watched deploy asks the same about the same commits again and again. What is here stays: maintenance is for openings.
-  const here = createRecall<boolean>(MAX_KNOWN, (isHere) => isHere);
+  const here = new Set<CommitSha>();
   const ancestors = createRecall<boolean>(MAX_KNOWN);
 
   const fetchOnce = async (signal?: AbortSignal): Promise<CommitSha> => {
@@ -134,11 +134,15 @@ function createMirror(options: MirrorOptions, timeoutMs?: number): Mirror {
           onRetry: (attempt, waitMs) => options.logger.warn({ attempt, waitMs }, 'fetch failed and is tried again'),
         }),
       ),
-    has: (commit) =>
-      here.get(commit, async () => {
-        const result = await git.run(['cat-file', '-t', commit], { gitDir });
-        return result.exitCode === 0 && result.stdout.trim() === 'commit';
-      }),
+    has: async (commit) => {
+      if (here.has(commit)) return true;
+      // Asked by everybody for themselves: an answer from before a fetch is none after it.
+      const result = await git.run(['cat-file', '-t', commit], { gitDir });
+      if (result.exitCode !== 0 || result.stdout.trim() !== 'commit') return false;
+      if (here.size >= MAX_KNOWN) here.clear();
+      here.add(commit);
+      return true;
+    },
     requireCommit: async (commit, signal) => {
       if (await mirror.has(commit)) return;
       await mirror.fetch(signal);
