@@ -45,9 +45,7 @@ async function answer(
     case 'events':
       return toSection(`Warnings in namespace ${namespace}`, await cluster.events(namespace, signal), tellEvents);
     case 'usage':
-      return toSection(`Usage in namespace ${namespace}`, await cluster.usage(namespace, signal), (pods) =>
-        tellUsage(pods),
-      );
+      return toSection(`Usage in namespace ${namespace}`, await cluster.usage(namespace, signal), tellUsage);
     case 'quotas':
       return [
         ...toSection(`Quotas in namespace ${namespace}`, await cluster.quotas(namespace, signal), tellQuotas),

@@ -82,16 +82,17 @@ export async function findMismatch(
   application: string,
   signal: AbortSignal,
 ): Promise<string | undefined> {
-  const candidates = tree.nodes.filter((node) => node.uid !== '' && node.namespace !== '' && isReadableKind(node.kind));
+  const candidates = tree.nodes.flatMap(({ kind, namespace, name, uid }) =>
+    uid !== '' && namespace !== '' && isReadableKind(kind) ? [{ kind, namespace, name, uid }] : [],
+  );
   const refuse = (problem: string) =>
     `the kubeconfig does not show the cluster ${application} is deployed to, so nothing more was read: ${problem}`;
   let problem = 'Argo CD shows nothing of it that could be looked up';
-  for (const node of candidates.sort((a, b) => toRank(a) - toRank(b)).slice(0, MAX_PROBED)) {
-    if (!isReadableKind(node.kind)) continue;
+  for (const { uid, ...node } of candidates.sort((a, b) => toRank(a) - toRank(b)).slice(0, MAX_PROBED)) {
     const { kind, namespace, name } = node;
-    const found = await cluster.object({ kind, namespace, name }, signal);
+    const found = await cluster.object(node, signal);
     if (found.kind === 'read') {
-      const isSame = found.value.metadata.uid === node.uid;
+      const isSame = found.value.metadata.uid === uid;
       return isSame ? undefined : refuse(`its ${kind} ${namespace}/${name} is not the one Argo CD shows`);
     }
     if (found.reason !== 'absent' && found.reason !== 'denied')
@@ -102,7 +103,7 @@ export async function findMismatch(
 }
 
 /** Objects that stay are looked up before pods, which come and go. */
-function toRank({ kind }: TreeNode): number {
+function toRank({ kind }: Pick<TreeNode, 'kind'>): number {
   return kind === 'Pod' ? 2 : kind === 'ReplicaSet' ? 1 : 0;
 }
 

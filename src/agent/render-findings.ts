@@ -26,10 +26,10 @@ interface Weighing {
 
 /** Findings about one Application. What was so before counts one severity lower in what the change touches, and not elsewhere. */
 export function toFindings(application: string, answer: RenderAnswer, weighing: Weighing): Finding[] {
-  const severity = weighing.mode === 'block' ? 'error' : 'warning';
+  const severity = toSeverity(weighing.mode);
   switch (answer.kind) {
     case 'unasked':
-      return [{ ...toUnasked(`Application ${application}`, answer.message), severity }];
+      return [toUnaskedFinding(`Application ${application}`, answer.message, weighing.mode)];
     case 'unrenderable': {
       const message = `Argo CD cannot render Application ${application} with this change: ${answer.message}`;
       const fix = 'Correct the change or the source of the Application: a sync would stop at the same error.';
@@ -55,15 +55,16 @@ export function toFindings(application: string, answer: RenderAnswer, weighing: 
 
 /** That nothing could be asked, about one Application or all of them. */
 export function toUnaskedFinding(what: string, message: string, mode: RenderGateSettings['mode']): Finding {
-  return { ...toUnasked(what, message), severity: mode === 'block' ? 'error' : 'warning' };
-}
-
-function toUnasked(what: string, message: string): Omit<Finding, 'severity'> {
   return {
     check: CHECK,
+    severity: toSeverity(mode),
     message: `What Argo CD would render for ${what} was not compared with the plan: ${message}`,
     fix: 'Open the ticket again when it can be asked, or look at the Application yourself before you approve.',
   };
+}
+
+function toSeverity(mode: RenderGateSettings['mode']): 'error' | 'warning' {
+  return mode === 'block' ? 'error' : 'warning';
 }
 
 /** Something that is not compared, and does not have to be. */

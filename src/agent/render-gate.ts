@@ -7,7 +7,7 @@ import { isMultiSource } from '../argocd/source.ts';
 import { toAbortError } from '../lib/clock.ts';
 import { AppError, isAppError } from '../lib/errors.ts';
 import type { CommitSha } from '../lib/ids.ts';
-import { toPlain } from '../lib/plain-text.ts';
+import { cutText, toPlain } from '../lib/plain-text.ts';
 import { listRenderedObjects } from '../manifest/diff.ts';
 import { toRefKey, type ManifestObject } from '../manifest/object.ts';
 import type { RenderedFile } from '../manifest/rendered.ts';
@@ -225,5 +225,5 @@ function toUpstream(error: AppError): string {
   const text = toPlain(error instanceof ArgoError ? error.upstreamMessage : error.message)
     .replace(/\s+/g, ' ')
     .trim();
-  return text.length <= MAX_WORDS_CHARS ? text : `${text.slice(0, MAX_WORDS_CHARS)}…`;
+  return cutText(text, MAX_WORDS_CHARS);
 }

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { InfoView } from '../api/contract.ts';
 import { createArgoInstances, type ArgoInstances } from '../argocd/instances.ts';
+import type { RunningApp } from '../cli/host.ts';
 import { processEnvironment } from '../config/environment.ts';
 import type { ArgoInstanceSettings } from '../config/instances.ts';
 import type { LoadedConfig } from '../config/load.ts';
@@ -17,7 +18,7 @@ import type { Basics, Closers } from './basics.ts';
 interface Platform {
   repo: InfraRepo;
   instances: ArgoInstances;
-  mode: 'embedded_sandbox' | 'configured';
+  mode: RunningApp['mode'];
 }
 
 /** @param given.token of the stand-in, where one is needed */

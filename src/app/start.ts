@@ -3,6 +3,7 @@ import type { GraphDeps } from '../agent/deps.ts';
 import type { ApiDeps } from '../api/deps.ts';
 import { createServer } from '../api/server.ts';
 import { createPreflightDesk } from '../argocd/preflight-desk.ts';
+import type { RunningApp } from '../cli/host.ts';
 import { dropModelTracing } from '../config/environment.ts';
 import type { LoadedConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
@@ -31,23 +32,11 @@ import { createWork } from './work.ts';
 const PREFLIGHT_TIMEOUT_MS = 10_000;
 const PREFLIGHT_FRESH_MS = 15_000;
 
-/** A running Tiphys. */
-export interface App {
-  url: string;
-  mode: 'embedded_sandbox' | 'configured';
-  repository: { url: string; branch: string };
-  argocd: { url: string; token: string | undefined; instances: { name: string; server: string }[] };
-  database: string;
-  warnings: string[];
-  /** Ends streams, stops tickets where that is safe, closes everything. Safe to call twice. */
-  close(): Promise<void>;
-}
-
 /**
  * The composition root: the one place that picks implementations. Starts everything and listens.
  * @throws AppError where something needed cannot be reached or opened; what was started by then is stopped again.
  */
-export async function startApp(loaded: LoadedConfig): Promise<App> {
+export async function startApp(loaded: LoadedConfig): Promise<RunningApp> {
   dropModelTracing();
   const closers: Closers = [];
   const close = async () => {
@@ -61,7 +50,7 @@ export async function startApp(loaded: LoadedConfig): Promise<App> {
   }
 }
 
-async function assemble(loaded: LoadedConfig, closers: Closers): Promise<Omit<App, 'close'>> {
+async function assemble(loaded: LoadedConfig, closers: Closers): Promise<Omit<RunningApp, 'close'>> {
   const { config } = loaded;
   const clock = createSystemClock();
   const token = randomHex(24);
@@ -127,7 +116,7 @@ interface Served {
   work: ReturnType<typeof createWork>;
   preflight: ApiDeps['preflight'];
   forge: Forge | undefined;
-  mode: App['mode'];
+  mode: RunningApp['mode'];
   warnings: string[];
 }
 

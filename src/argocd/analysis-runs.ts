@@ -1,18 +1,13 @@
 import { z } from 'zod';
+import { countOr, listOf, text } from '../lib/loose.ts';
+import { cutText } from '../lib/plain-text.ts';
 import type { ObjectRef } from '../manifest/object.ts';
 import { isSameObject, toResourceRef, type ApplicationRef } from './application.ts';
 import type { ArgoReads } from './reads.ts';
 import type { ResourceTree } from './schema.ts';
 import { toRoot } from './tree.ts';
 
-const count = z
-  .number()
-  .nullish()
-  .transform((value) => value ?? 0);
-const text = z
-  .string()
-  .nullish()
-  .transform((value) => value ?? '');
+const count = countOr(0);
 
 const metricSchema = z.looseObject({
   name: text,
@@ -23,11 +18,7 @@ const metricSchema = z.looseObject({
   failed: count,
   inconclusive: count,
   error: count,
-  measurements: z
-    .looseObject({ value: text, message: text })
-    .array()
-    .nullish()
-    .transform((value) => value ?? []),
+  measurements: listOf(z.looseObject({ value: text, message: text })),
 });
 
 const runSchema = z.looseObject({
@@ -140,7 +131,7 @@ export function toMeasured({ metrics }: Pick<AnalysisReport, 'metrics'>): string
         ...(open === 0 ? [] : [`${open} neither good nor bad`]),
         ...(errors === 0 ? [] : [`${errors} error${errors === 1 ? '' : 's'}`]),
       ];
-      const shown = last.length > 160 ? `${last.slice(0, 160)}…` : last;
+      const shown = cutText(last, 160);
       return `${name}: ${parts.join(', ')}${shown === '' ? '' : ` (last: ${shown})`}`;
     })
     .join('; ');

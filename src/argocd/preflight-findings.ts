@@ -1,5 +1,5 @@
 import { toErrorMessage } from '../lib/errors.ts';
-import { toPlain } from '../lib/plain-text.ts';
+import { cutText, toPlain } from '../lib/plain-text.ts';
 import { isArgoError } from './error.ts';
 import { toAllLines, toPlace, type Needs } from './preflight-rights.ts';
 import type { AccountReport, InstanceReport, PreflightProblem } from './preflight-report.ts';
@@ -91,5 +91,5 @@ const MAX_CHARS = 300;
 export function toShort(error: unknown): string {
   const text = isArgoError(error) ? error.upstreamMessage : toErrorMessage(error);
   const [line = ''] = toPlain(text).split('\n');
-  return line.length > MAX_CHARS ? `${line.slice(0, MAX_CHARS)}…` : line;
+  return cutText(line, MAX_CHARS);
 }

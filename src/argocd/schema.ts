@@ -1,18 +1,10 @@
 import { z } from 'zod';
+import { countOr, listOf, text } from '../lib/loose.ts';
 
 // Argo CD's own shapes, loosely: unknown fields pass, absent fields become undefined or empty, words stay verbatim.
 // The server uses Go's plain encoder: an empty list may come as null, int64 are numbers, times have one second precision.
 
 const optional = <T extends z.ZodType>(schema: T) => schema.nullish().transform((value) => value ?? undefined);
-const listOf = <T extends z.ZodType>(schema: T) =>
-  schema
-    .array()
-    .nullish()
-    .transform((value) => value ?? []);
-const text = z
-  .string()
-  .nullish()
-  .transform((value) => value ?? '');
 const flag = z
   .boolean()
   .nullish()
@@ -62,10 +54,7 @@ const operationStateSchema = z.looseObject({
   message: text,
   startedAt: text,
   finishedAt: text,
-  retryCount: z
-    .number()
-    .nullish()
-    .transform((value) => value ?? 0),
+  retryCount: countOr(0),
   operation: optional(operationSchema),
   syncResult: optional(
     z.looseObject({ revision: text, revisions: listOf(z.string()), resources: listOf(resourceResultSchema) }),
@@ -86,10 +75,7 @@ const resourceStatusSchema = z.looseObject({
 });
 
 const historySchema = z.looseObject({
-  id: z
-    .number()
-    .nullish()
-    .transform((value) => value ?? 0),
+  id: countOr(0),
   revision: text,
   revisions: listOf(z.string()),
   deployedAt: text,
@@ -205,10 +191,7 @@ const eventSchema = z.looseObject({
   type: text,
   reason: text,
   message: text,
-  count: z
-    .number()
-    .nullish()
-    .transform((value) => value ?? 1),
+  count: countOr(1),
   firstTimestamp: text,
   lastTimestamp: text,
   eventTime: text,

@@ -1,7 +1,7 @@
 import type { LoadedConfig } from '../config/load.ts';
 import type { ApiClient } from '../client/api-client.ts';
 
-/** A running server, as far as commands need to know it. */
+/** A running Tiphys. */
 export interface RunningApp {
   url: string;
   mode: 'embedded_sandbox' | 'configured';
@@ -9,6 +9,7 @@ export interface RunningApp {
   argocd: { url: string; token: string | undefined; instances: { name: string; server: string }[] };
   database: string;
   warnings: string[];
+  /** Ends streams, stops tickets where that is safe, closes everything. Safe to call twice. */
   close(): Promise<void>;
 }
 

@@ -1,6 +1,6 @@
 import type { ForgeKind } from '../config/git-host.ts';
 import { AppError } from '../lib/errors.ts';
-import { toPlain } from '../lib/plain-text.ts';
+import { cutText, toPlain } from '../lib/plain-text.ts';
 
 /** What a token needs, in the words of each host. */
 const NEEDED: Readonly<Record<ForgeKind, string>> = {
@@ -27,7 +27,7 @@ export function toHostWords(body: unknown): string {
   const words = toPlain([...new Set(parts)].join('; '))
     .replace(/\s+/g, ' ')
     .trim();
-  return words.length <= MAX_WORDS ? words : `${words.slice(0, MAX_WORDS)}…`;
+  return cutText(words, MAX_WORDS);
 }
 
 // Where the three hosts put sentences: GitHub in message and errors[].message, GitLab in message (a text, a list, or an

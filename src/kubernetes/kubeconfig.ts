@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
 import { AppError } from '../lib/errors.ts';
+import { isLoopback } from '../lib/loopback.ts';
 import { readYaml } from '../manifest/yaml-document.ts';
 
 // A kubeconfig as far as it says where a cluster is and how to sign in. What would start programs, or trust anybody, is refused.
@@ -168,8 +169,7 @@ function toServer(address: string, credentials: ClusterCredentials, file: string
   const url = URL.canParse(address) ? new URL(address) : undefined;
   if (url === undefined || !['http:', 'https:'].includes(url.protocol) || url.username !== '' || url.password !== '')
     throw refuse(file, 'has a server that is no https address', 'Write it like https://10.0.0.1:6443.');
-  const isLocal = /^(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(url.hostname);
-  if (url.protocol === 'http:' && (!isLocal || credentials.kind === 'certificate'))
+  if (url.protocol === 'http:' && (!isLoopback(url.hostname) || credentials.kind === 'certificate'))
     throw refuse(file, 'has a server without https', 'Give its https address; http is for a loopback address only.');
   return url;
 }

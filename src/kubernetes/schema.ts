@@ -1,16 +1,7 @@
 import { z } from 'zod';
+import { countOr, listOf, text } from '../lib/loose.ts';
 
 // Answers of a Kubernetes API server, loose: what is not used here may be anything.
-
-const text = z
-  .string()
-  .nullish()
-  .transform((value) => value ?? '');
-const listOf = <T extends z.ZodType>(item: T) =>
-  z
-    .array(item)
-    .nullish()
-    .transform((value) => value ?? []);
 
 export const versionSchema = z.looseObject({ gitVersion: z.string().min(1) });
 
@@ -22,10 +13,7 @@ const metadataSchema = z.looseObject({ name: text, namespace: text, uid: text })
 const eventSchema = z.looseObject({
   reason: text,
   message: text,
-  count: z
-    .number()
-    .nullish()
-    .transform((value) => value ?? 1),
+  count: countOr(1),
   lastTimestamp: text,
   eventTime: text,
   metadata: z.looseObject({ creationTimestamp: text }),

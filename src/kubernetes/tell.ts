@@ -1,6 +1,6 @@
 import { toRecord, toText, toRecords } from '../manifest/fields.ts';
 import { toQuantityNumber } from '../manifest/quantity.ts';
-import { toPlain } from '../lib/plain-text.ts';
+import { cutText, toPlain } from '../lib/plain-text.ts';
 import type { ClusterEvent, ClusterEvents, ClusterLimits, ClusterObject, ClusterQuota, PodUsage } from './schema.ts';
 
 // What was read, in lines that people and models can use. Nothing of it is masked yet: that is for whoever shows it.
@@ -120,5 +120,5 @@ function prune(value: unknown): unknown {
 
 function toLine(text: string): string {
   const plain = toPlain(text).replace(/\s+/g, ' ').trim();
-  return plain.length <= MAX_LINE_CHARS ? plain : `${plain.slice(0, MAX_LINE_CHARS)}…`;
+  return cutText(plain, MAX_LINE_CHARS);
 }

@@ -13,3 +13,8 @@ const UNSAFE = new RegExp(
 export function toPlain(text: string): string {
   return text.replace(UNSAFE, '');
 }
+
+/** The beginning of a text that is longer than `maxChars`, with a sign that it goes on. */
+export function cutText(text: string, maxChars: number): string {
+  return text.length <= maxChars ? text : `${text.slice(0, maxChars)}…`;
+}

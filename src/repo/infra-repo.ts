@@ -4,6 +4,7 @@ import type { Clock } from '../lib/clock.ts';
 import { AppError } from '../lib/errors.ts';
 import { sha256Hex, type CommitSha } from '../lib/ids.ts';
 import type { Logger } from '../lib/logger.ts';
+import { isLoopback } from '../lib/loopback.ts';
 import { createRecall } from '../lib/recall.ts';
 import { parseAuthor, type CommitAuthor } from './commit.ts';
 import type { GitCredentials } from './credentials.ts';
@@ -86,7 +87,7 @@ export async function openInfraRepo(options: RepoOptions): Promise<InfraRepo> {
   await mkdir(home, { recursive: true });
   const git = createGit({ url, home, credentials: options.credentials, host: options.environment ?? {}, logger });
   await requireGitVersion(git, root);
-  if (url.protocol === 'http' && options.credentials !== undefined && !isLoopback(url.remote))
+  if (url.protocol === 'http' && options.credentials !== undefined && !isLoopback(new URL(url.remote).hostname))
     logger.warn({ url: url.given }, 'the git token is sent without encryption');
   const { clock } = options;
   const mirror = await openMirror({ git, url, branch, gitDir: join(root, 'mirror.git'), clock, logger });
@@ -182,8 +183,4 @@ async function requireGitVersion(git: Git, dir: string): Promise<void> {
   // 2.32 is the first that takes the place of the personal configuration from GIT_CONFIG_GLOBAL.
   if (Number(major) > 2 || (Number(major) === 2 && Number(minor) >= 32)) return;
   throw new AppError('config_invalid', `git ${major}.${minor} is too old`, { hint: 'Install git 2.32 or newer.' });
-}
-
-function isLoopback(remote: string): boolean {
-  return /^(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(new URL(remote).hostname);
 }

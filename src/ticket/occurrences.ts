@@ -1,3 +1,4 @@
+import { cutText } from '../lib/plain-text.ts';
 import type { Occurrence } from '../memory/occurrence.ts';
 import type { OccurrenceStep } from '../memory/occurrence-record.ts';
 import { recordOccurrence, type OccurrenceDeps } from '../memory/occurrence-store.ts';
@@ -59,14 +60,18 @@ function toExplanation(events: readonly TicketEvent[]): string[] {
       ? [event.data.output.split('\n')[0] ?? '']
       : [],
   );
-  return [...regressions, ...verdicts, ...diagnoses].filter((line) => line !== '').map(toShort);
+  return [...regressions, ...verdicts, ...diagnoses]
+    .filter((line) => line !== '')
+    .map((line) => cutText(line, MAX_TEXT));
 }
 
 /** The events that are steps of a deploy; progress that repeats itself is left out. */
 function toOccurrenceSteps(events: readonly TicketEvent[]): OccurrenceStep[] {
   return events.flatMap((event) => {
     const step = toStep(event);
-    return step === undefined ? [] : [{ atMs: Date.parse(event.at), ...step, description: toShort(step.description) }];
+    return step === undefined
+      ? []
+      : [{ atMs: Date.parse(event.at), ...step, description: cutText(step.description, MAX_TEXT) }];
   });
 }
 
@@ -127,8 +132,4 @@ function toStep(event: TicketEvent): Omit<OccurrenceStep, 'atMs'> | undefined {
 
 function toDecision({ by, reason }: { by?: string | undefined; reason?: string | undefined }): string {
   return [by, reason].filter((part) => part !== undefined && part !== '').join(': ');
-}
-
-function toShort(text: string): string {
-  return text.length <= MAX_TEXT ? text : `${text.slice(0, MAX_TEXT)}…`;
 }

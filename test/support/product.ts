@@ -2,7 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TicketView } from '../../src/api/contract.ts';
-import { startApp, type App } from '../../src/app/start.ts';
+import { startApp } from '../../src/app/start.ts';
+import type { RunningApp } from '../../src/cli/host.ts';
 import { createApiClient, type ApiClient } from '../../src/client/api-client.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { createSystemClock } from '../../src/lib/clock.ts';
@@ -16,7 +17,7 @@ type Overrides = Record<string, unknown>;
 export interface Product {
   dir: string;
   embedded: Embedded;
-  app: App;
+  app: RunningApp;
   client: ApiClient;
   /** The raw API, for what the client has no call for. */
   request(method: string, path: string, body?: unknown): Promise<{ status: number; body: Record<string, unknown> }>;

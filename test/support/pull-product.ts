@@ -2,7 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TicketView } from '../../src/api/contract.ts';
-import { startApp, type App } from '../../src/app/start.ts';
+import { startApp } from '../../src/app/start.ts';
+import type { RunningApp } from '../../src/cli/host.ts';
 import { createApiClient, type ApiClient } from '../../src/client/api-client.ts';
 import type { ForgeKind } from '../../src/config/git-host.ts';
 import { loadConfig } from '../../src/config/load.ts';
@@ -91,7 +92,7 @@ export async function startPullWorld(kind: ForgeKind): Promise<PullWorld> {
 
 /** Tiphys in this process, on a world of pull requests. */
 export interface PullProduct extends PullWorld {
-  app: App;
+  app: RunningApp;
   client: ApiClient;
   events(id: string): Promise<TicketEvent[]>;
   /** Opens a ticket, approves its plan, and waits until its pull request waits. */

@@ -90,9 +90,9 @@ export function addMemoryRoutes(server: FastifyInstance, deps: RouteDeps): void 
   );
   app.get('/api/memory/graph', { schema: { tags, querystring: contract.graphQuerySchema } }, async (request, reply) => {
     const { format, service, ...place } = request.query;
+    const about = service === undefined ? undefined : (await resolveScope(deps, { service, ...place })).scope;
     const whole = (await deps.memory.current()).graph();
-    const graph =
-      service === undefined ? whole : toNeighbourhood(whole, (await resolveScope(deps, { service, ...place })).scope);
+    const graph = about === undefined ? whole : toNeighbourhood(whole, about);
     switch (format) {
       case 'json':
         return contract.graphSchema.parse(graph);

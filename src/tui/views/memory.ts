@@ -106,12 +106,12 @@ export function serviceRows({ service, context, history, around }: OpenService, 
 
 /** The memory's graph around one service as sentences; what the other sections say is left out. */
 export function listAround({ nodes, edges }: GraphView): string[] {
-  const labels = new Map(nodes.map(({ id, label, kind }) => [id, { label, kind }]));
+  const labels = new Map(nodes.map(({ id, label }) => [id, label]));
   const own = edges.find(({ kind }) => kind === 'runs_in')?.from;
   const ownFirst = edges.toSorted((a, b) => Number(b.from === own) - Number(a.from === own));
   return ownFirst.flatMap(({ from, to, kind, detail }) => {
-    const other = labels.get(to)?.label ?? to;
-    const who = labels.get(from)?.label ?? from;
+    const other = labels.get(to) ?? to;
+    const who = labels.get(from) ?? from;
     switch (kind) {
       case 'failed_with':
         return [`version ${who} ${detail}: ${other}`];
