@@ -7,7 +7,7 @@ import { viewEdit, viewForm } from './form.ts';
 import { viewHelp } from './help.ts';
 import { viewHints } from './hints.ts';
 import { viewMemory, viewOpenService } from './memory.ts';
-import { viewTicket } from './ticket.ts';
+import { layOutTicket, viewTicket, type TicketLayout } from './ticket.ts';
 
 const MIN_WIDTH = 40;
 const MIN_HEIGHT = 12;
@@ -25,20 +25,21 @@ export function viewFrame(state: State): Line[] {
       height,
     );
   const room = height - FRAME_LINES;
-  const body = fill(viewScreen(state, width, room), room);
+  const ticket = state.screen === 'ticket' ? layOutTicket(state, width, room) : undefined;
+  const body = fill(viewScreen(state, ticket, width, room), room);
   // A notice that is longer than its line covers the end of the page.
   const notice = viewNotice(state, width).slice(0, MAX_NOTICE_LINES);
   const shown = body.slice(0, room + 1 - notice.length);
-  const lines = [viewHead(state, width), ...shown, ...notice, viewHints(state, width, room)];
+  const lines = [viewHead(state, width), ...shown, ...notice, viewHints(state, ticket, width, room)];
   return state.dialog === undefined ? lines : overlay(lines, viewDialog(state.dialog, state, width), width);
 }
 
-function viewScreen(state: State, width: number, height: number): Line[] {
+function viewScreen(state: State, ticket: TicketLayout | undefined, width: number, height: number): Line[] {
   switch (state.screen) {
     case 'dashboard':
       return viewDashboard(state, width, height);
     case 'ticket':
-      return viewTicket(state, width, height);
+      return ticket === undefined ? [] : viewTicket(ticket);
     case 'memory':
       return viewMemory(state, width, height);
     case 'service':

@@ -5,11 +5,11 @@ import { cellWidth } from '../text/cells.ts';
 import { span, spread, type Line } from '../text/lines.ts';
 import { helpRows } from './help.ts';
 import { serviceRows } from './memory.ts';
-import { tabRows, ticketHead, topOf } from './ticket.ts';
+import type { TicketLayout } from './ticket.ts';
 
 /** The keys that do something now, and how much more there is than fits on the screen. */
-export function viewHints(state: State, width: number, room: number): Line {
-  const place = toPlace(state, width, room);
+export function viewHints(state: State, ticket: TicketLayout | undefined, width: number, room: number): Line {
+  const place = toPlace(state, ticket, width, room);
   const [first, last] = toHints(state);
   const free = width - cellWidth(last) - 2 - (place === '' ? 0 : place.length + 2);
   let shown = '';
@@ -74,19 +74,14 @@ function toTicketHints(ticket: TicketView | undefined, isOpen: boolean): string[
 }
 
 /** Which part of how much is shown, where not everything is. */
-function toPlace(state: State, width: number, room: number): string {
+function toPlace(state: State, ticket: TicketLayout | undefined, width: number, room: number): string {
   switch (state.screen) {
     case 'dashboard': {
       const shown = shownTickets(state);
       return shown.length < 2 ? '' : `${selectedIndex(state, shown) + 1} of ${shown.length}`;
     }
-    case 'ticket': {
-      const { open } = state;
-      if (open === undefined) return '';
-      const count = tabRows(state, open, width).length;
-      const free = Math.max(1, room - ticketHead(state, width).length);
-      return toLines(topOf(open, count, free), count, free);
-    }
+    case 'ticket':
+      return ticket === undefined ? '' : toLines(ticket.top, ticket.rows.length, ticket.room);
     case 'memory':
       return state.services.length < 2 ? '' : `${state.serviceCursor + 1} of ${state.services.length}`;
     case 'service':

@@ -10,14 +10,27 @@ import { adviceRows, planRows } from './plan.ts';
 import { timelineRows } from './timeline.ts';
 import { toAge, toWait } from './words.ts';
 
-/** One ticket: what it is and what it waits for, always in sight, and one of five pages under it. */
-export function viewTicket(state: State, width: number, height: number): Line[] {
+/** The open ticket as it is laid out on the screen. */
+export interface TicketLayout {
+  head: Line[];
+  /** Every line of the page, of which `room` are shown from `top` on. */
+  rows: Line[];
+  top: number;
+  room: number;
+}
+
+/** Costs as much as the page is long, so it is made once for what is shown and for what is said of it. */
+export function layOutTicket(state: State, width: number, height: number): TicketLayout {
   const { open } = state;
-  if (open === undefined) return [line('No ticket is open.', 'dim')];
+  if (open === undefined) return { head: [line('No ticket is open.', 'dim')], rows: [], top: 0, room: 0 };
   const head = ticketHead(state, width);
   const rows = tabRows(state, open, width);
   const room = Math.max(1, height - head.length);
-  const top = topOf(open, rows.length, room);
+  return { head, rows, top: topOf(open, rows.length, room), room };
+}
+
+/** One ticket: what it is and what it waits for, always in sight, and one of five pages under it. */
+export function viewTicket({ head, rows, top, room }: TicketLayout): Line[] {
   return [...head, ...rows.slice(top, top + room)];
 }
 
