@@ -43,7 +43,11 @@ const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   context: ['tiphys context api', 'tiphys context api --environment staging --json'],
   history: ['tiphys history api --limit 5', 'tiphys history api --json | jq -r .items[].version'],
   'memory services': ['tiphys memory services'],
-  'memory graph': ['tiphys memory graph --svg > memory.svg', 'tiphys memory graph --dot | dot -Tpng > memory.png'],
+  'memory graph': [
+    'tiphys memory graph api',
+    'tiphys memory graph --svg > memory.svg',
+    'tiphys memory graph --dot | dot -Tpng > memory.png',
+  ],
   'memory explain': ['tiphys memory explain 7PGTR0WN'],
   'memory pin': ['tiphys memory pin api --class crash_loop --reason "happens after every schema change"'],
   'memory unpin': ['tiphys memory unpin api --class crash_loop'],
